@@ -214,6 +214,7 @@ function contentProblem(
 ): CatalogProblem | undefined {
   const connection = new Sqlite(file, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
   try {
+    connection.pragma('trusted_schema = OFF');
     return anotherProgram(connection, file) ?? structureProblem(connection, file) ?? ownerProblem(connection, owner);
   } finally {
     connection.close();

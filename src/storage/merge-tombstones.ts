@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import type { Clock } from '../clock.js';
 import { type CatalogOwner, catalogProblem, requireNone } from './catalog-problem.js';
+import { requireOwnSchema } from './own-schema.js';
 import { openConnection } from './sqlite-connection.js';
 import type { IntentRow, KeyRow, MaterialRow } from './schema.js';
 
@@ -11,11 +13,11 @@ interface Tombstones {
   keys: KeyRow[];
   materials: MaterialRow[];
   intents: IntentRow[];
-  /** Its incarnation, and those that it follows. */
   /** Encryptions that were reserved under each material. */
   counts: object[];
   /** What a report of a deletion must name. */
   backups: object[];
+  /** Its incarnation, and those that it follows. */
   incarnationIds: string[];
 }
 
@@ -26,8 +28,13 @@ interface Tombstones {
  * @returns how many keys it records as deleted
  * @throws CatalogOpenError if the newer one cannot be read, or has another owner
  */
-export function mergeTombstones(restored: string, newer: string, owner: CatalogOwner): number {
+export async function mergeTombstones(
+  restored: string,
+  newer: string,
+  { owner, clock }: { owner: CatalogOwner; clock: Clock },
+): Promise<number> {
   const file = resolve(newer);
+  await requireOwnSchema(file, clock);
   requireNone(catalogProblem(file, owner, busyTimeoutMs));
   const tombstones = readTombstones(file);
   const connection = openConnection(restored, busyTimeoutMs);

@@ -42,11 +42,16 @@ export const schemaVersion = migrations.length;
 /**
  * Migrates an existing catalog to this binary's schema, each step in a transaction; several processes may do so at
  * once.
+ * @param upTo the schema to stop at; left out: the newest
  * @returns the catalog's incarnation.
  * @throws CatalogOpenError if the catalog is newer than this binary.
  */
-export async function migrate(database: CatalogDatabase, types: ColumnTypes): Promise<string> {
-  for (const migration of migrations) {
+export async function migrate(
+  database: CatalogDatabase,
+  types: ColumnTypes,
+  upTo: number = schemaVersion,
+): Promise<string> {
+  for (const migration of migrations.slice(0, upTo)) {
     await database.write(async (transaction) => {
       if ((await readMetadata(transaction)).schema_version >= migration.version) return;
       await migration.apply(transaction, types);

@@ -16,6 +16,7 @@ import { claimCatalog } from './catalog-use.js';
 import { CatalogOpenError } from './database.js';
 import { mergeTombstones } from './merge-tombstones.js';
 import { migrate } from './migrations.js';
+import { requireOwnSchema } from './own-schema.js';
 import type { CatalogSchema } from './schema.js';
 import { openConnection } from './sqlite-connection.js';
 import { SqliteCatalogDatabase } from './sqlite-database.js';
@@ -58,11 +59,13 @@ export async function restoreCatalog(options: RestoreOptions): Promise<MergedCat
   try {
     return await withPartial(target, async (partial) => {
       copyFile(source, partial.path, options.onProgress);
+      await requireOwnSchema(partial.path, options.clock, source);
       const problem = catalogProblem(partial.path, options.owner, busyTimeoutMs);
       requireNone(problem && { ...problem, message: problem.message.replaceAll(partial.path, source) });
       const restored = await prepareRestored(partial.path, options.clock);
-      const { tombstonesOf, owner } = options;
-      const mergedTombstones = tombstonesOf === undefined ? 0 : mergeTombstones(partial.path, tombstonesOf, owner);
+      const { tombstonesOf } = options;
+      const mergedTombstones =
+        tombstonesOf === undefined ? 0 : await mergeTombstones(partial.path, tombstonesOf, options);
       requireFree(target);
       if (!partial.publish()) throw occupied(target);
       return { ...restored, mergedTombstones };

@@ -15,7 +15,9 @@ import Sqlite from 'better-sqlite3';
 import type { Clock } from '../clock.js';
 import { type CatalogOwner, catalogProblem, placeProblem, requireNone } from './catalog-problem.js';
 import { type CatalogUse, claimCatalog } from './catalog-use.js';
+import { createSqliteCatalog } from './create-catalog.js';
 import { CatalogOpenError } from './database.js';
+import { requireOwnSchema } from './own-schema.js';
 import { prepareRestored, type RestoredCatalog } from './restore-catalog.js';
 
 const busyTimeoutMs = 1_000;
@@ -43,28 +45,34 @@ export class StagedCatalog {
     this.#remember();
   }
 
-  /**
-   * Writes the catalog of an archive, and makes it fit to be used.
-   * @throws CatalogOpenError if there is a catalog already, a process uses one of that name, or this one is broken or another owner's
-   */
-  static async of(
-    catalogPath: string,
-    chunks: AsyncIterable<Uint8Array>,
-    { owner, clock }: { owner: CatalogOwner; clock: Clock },
-  ): Promise<{ staged: StagedCatalog; restored: RestoredCatalog }> {
+  /** Claims the place. @throws CatalogOpenError if there is a catalog already, or a process uses one of that name */
+  static claim(catalogPath: string): StagedCatalog {
     const target = resolve(catalogPath);
     requireNone(placeProblem(target));
-    const staged = new StagedCatalog(target, claimCatalog(target));
-    try {
-      await staged.#write(chunks);
-      requireNone(catalogProblem(staged.path, owner, busyTimeoutMs));
-      const restored = await prepareRestored(staged.path, clock);
-      staged.#keepAttempts();
-      return { staged, restored };
-    } catch (error) {
-      staged.close();
-      throw error;
-    }
+    return new StagedCatalog(target, claimCatalog(target));
+  }
+
+  /** Makes an empty catalog that knows the refused PINs: HSMs can be opened with it before the archive's is read. */
+  async makeEmpty(clock: Clock): Promise<void> {
+    this.remove();
+    await createSqliteCatalog(this.path, clock);
+    this.#keepAttempts();
+  }
+
+  /**
+   * Writes the catalog of an archive, and makes it fit to be used.
+   * @throws CatalogOpenError if it is broken, another owner's, or not as Holdfast makes one
+   */
+  async fill(
+    chunks: AsyncIterable<Uint8Array>,
+    { owner, clock }: { owner: CatalogOwner; clock: Clock },
+  ): Promise<RestoredCatalog> {
+    await this.#write(chunks);
+    await requireOwnSchema(this.path, clock, 'the archive');
+    requireNone(catalogProblem(this.path, owner, busyTimeoutMs));
+    const restored = await prepareRestored(this.path, clock);
+    this.#keepAttempts();
+    return restored;
   }
 
   /** Gives it its place. @throws CatalogOpenError if something is there by now */

@@ -1,9 +1,16 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { BackupMacs } from '../../src/backup/archive-macs.js';
 import { type ArchivePart, readArchive } from '../../src/backup/archive-reader.js';
 import { ArchiveWriter, signMaterial } from '../../src/backup/archive-writer.js';
 import { authenticate } from '../../src/backup/authenticate.js';
-import { decodeHeader, encodeHeader, firstLine, headerBytes, type RecordKind } from '../../src/backup/format.js';
+import {
+  decodeHeader,
+  encodeHeader,
+  encodeJson,
+  firstLine,
+  headerBytes,
+  type RecordKind,
+} from '../../src/backup/format.js';
 import type { Manifest } from '../../src/backup/manifest.js';
 import type { ArchivedAbsence, ArchivedMaterial } from '../../src/backup/records.js';
 
@@ -128,4 +135,36 @@ export function piecesOf(archive: Buffer): Piece[] {
 export function joined(pieces: readonly Piece[]): Buffer {
   const records = pieces.flatMap(({ kind, payload }) => [encodeHeader(kind, payload.length), payload]);
   return Buffer.concat([Buffer.from(firstLine), ...records]);
+}
+
+/** The catalog in an archive. */
+export function catalogIn(archive: Buffer): Buffer {
+  return Buffer.concat(piecesOf(archive).flatMap(({ kind, payload }) => (kind === 'catalog' ? [payload] : [])));
+}
+
+/** The archive with these records, its digest made anew as anyone can; its MACs stay what they were. */
+function resealed(pieces: readonly Piece[]): Buffer {
+  const before = pieces.filter(({ kind }) => kind !== 'seal');
+  const digest = createHash('sha256').update(joined(before)).digest('hex');
+  const seals = pieces.flatMap(({ kind, payload }): Piece[] => {
+    if (kind !== 'seal') return [];
+    const seal = JSON.parse(payload.toString()) as { digest: string; macs: [] };
+    return [{ kind, payload: Buffer.from(encodeJson({ ...seal, digest })) }];
+  });
+  return joined([...before, ...seals]);
+}
+
+/** The archive with another catalog. */
+export function withCatalog(archive: Buffer, catalog: Buffer): Buffer {
+  const parts: Piece[] = [];
+  for (let at = 0; at < catalog.length; at += 100_000)
+    parts.push({ kind: 'catalog', payload: catalog.subarray(at, at + 100_000) });
+  const pieces = piecesOf(archive).flatMap(({ kind, payload }): Piece[] => {
+    if (kind === 'catalog') return [];
+    if (kind !== 'manifest') return [{ kind, payload }];
+    const manifest = JSON.parse(payload.toString()) as Manifest;
+    const changed = { ...manifest, catalog: { ...manifest.catalog, bytes: catalog.length } };
+    return [{ kind, payload: Buffer.from(encodeJson(changed)) }, ...parts];
+  });
+  return resealed(pieces);
 }

@@ -46,6 +46,25 @@ export class OpenedArchiveClusters {
     }
   }
 
+  /** Opens those that can be. What keeps the others away is said when they are needed. */
+  static async openSome(
+    tools: OperatorClustersTools,
+    sources: CredentialSources,
+    wanted: readonly ManifestCluster[],
+  ): Promise<OpenedArchiveClusters> {
+    const opened = new OpenedArchiveClusters(new OperatorClusters(tools));
+    try {
+      for (const { cluster_id: clusterId } of wanted) {
+        const cluster = tools.configuration.clusters.find(({ id }) => id === clusterId);
+        if (cluster !== undefined) await opened.#open(sources, cluster);
+      }
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
   /** The members that serve; undefined if none opened. */
   members(clusterId: string): HsmCluster | undefined {
     return this.#members.get(clusterId);

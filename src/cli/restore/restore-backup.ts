@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import type { ActAudit } from '../../audit/act-audit.js';
 import type { ManifestCluster } from '../../backup/manifest.js';
+import { authenticateArchive } from '../../backup/authenticate-archive.js';
 import { type RestoredMember, restoreKeys } from '../../jobs/restore-keys.js';
 import { type VerifiedArchive, verifyArchive } from '../../backup/verify-archive.js';
 import type { Clock } from '../../clock.js';
 import type { HsmCluster } from '../../clusters/hsm-cluster.js';
 import { systemClock } from '../../clock-system.js';
+import type { OperatorClustersTools } from '../../composition/operator-clusters.js';
 import { catalogOwner, configuredCatalogProblem } from '../../composition/configured-catalog.js';
 import type { Configuration } from '../../config/configuration.js';
 import { ConfigurationError } from '../../config/problem.js';
@@ -25,7 +27,7 @@ import type { Terminal } from '../terminal.js';
 import { ArchiveFile, orRefused } from './archive-file.js';
 import { type ChosenClusters, chooseClusters } from './chosen-clusters.js';
 import { OpenedArchiveClusters } from './opened-archive-clusters.js';
-import { requireNames, type RestorePinOptions } from './restore-pins.js';
+import { type CredentialSources, requireNames, type RestorePinOptions, withoutPriorLogins } from './restore-pins.js';
 import { RestoreSteps } from './restore-steps.js';
 
 /** The options of `backup restore`. */
@@ -160,9 +162,11 @@ class Restore {
     const { path } = configuration.catalog;
     await this.#steps.say('catalog', `reading the catalog of ${archive.manifest.created_date}`);
     const place = { owner: catalogOwner(configuration), clock: this.#clock };
-    const { staged, restored } = await StagedCatalog.of(path, archive.catalog(), place);
+    const staged = StagedCatalog.claim(path);
     try {
-      if (options.tombstonesOf !== undefined) mergeTombstones(staged.path, options.tombstonesOf, place.owner);
+      await this.#proveBeforehand(staged);
+      const restored = await staged.fill(archive.catalog(), place);
+      if (options.tombstonesOf !== undefined) await mergeTombstones(staged.path, options.tombstonesOf, place);
       const verified = await this.#onCatalog(staged.path, (catalog) => this.#verify(catalog, 'restored'));
       if (options.dryRun === true) {
         const members = await this.#onCatalog(staged.path, (catalog) => this.#restoreKeys(catalog, 'restored'));
@@ -180,6 +184,27 @@ class Restore {
     } finally {
       staged.close();
     }
+  }
+
+  /**
+   * Has the MAC checked before SQLite reads the archive's catalog, by clusters whose PIN is not in that catalog. A forgery is refused
+   * here. If none of them can be asked, the catalog is read with care, and proved afterwards.
+   */
+  async #proveBeforehand(staged: StagedCatalog): Promise<void> {
+    const { archive, chosen } = this.#parts;
+    await staged.makeEmpty(this.#clock);
+    await this.#onCatalog(staged.path, async (empty) => {
+      const catalog = withoutPriorLogins(empty);
+      // It follows no witness, and makes MACs alone.
+      const guard = { judge: () => Promise.resolve(undefined) };
+      const clusters = await OpenedArchiveClusters.openSome(...this.#opening(catalog, guard), chosen.wanted);
+      try {
+        const call = () => ({ deadlineMs: this.#clock.monotonicMs() + callTimeoutMs });
+        await authenticateArchive(archive.bytes(), (clusterId) => clusters.either(clusterId), call);
+      } finally {
+        await clusters.close();
+      }
+    });
   }
 
   async #verify(catalog: SqliteCatalog, kind: CatalogKind): Promise<VerifiedArchive> {
@@ -254,20 +279,29 @@ class Restore {
     kind: CatalogKind,
     work: (clusters: OpenedArchiveClusters) => Promise<T>,
   ): Promise<T> {
-    const { configuration, chosen, secrets, options, terminal, audit } = this.#parts;
-    const { failed: onBackgroundError } = this.#steps;
+    const { chosen, audit } = this.#parts;
     // To restore a catalog is to accept that it is older than what the members saw last.
     const acceptsRollback = kind === 'restored';
-    const judging = { catalog, audit, clock: this.#clock, acceptsRollback, onBackgroundError };
+    const judging = { catalog, audit, clock: this.#clock, acceptsRollback, onBackgroundError: this.#steps.failed };
     const guard = new RollbackGuard({ ...judging, onUnwitnessed: () => undefined });
-    const tools = { configuration, catalog, clock: this.#clock, guard, onBackgroundError, log: terminal.stderr };
-    const sources = { configuration, catalog, secrets, sealer: this.#sealer, options };
-    const clusters = await OpenedArchiveClusters.open(tools, sources, chosen.wanted);
+    const clusters = await OpenedArchiveClusters.open(...this.#opening(catalog, guard), chosen.wanted);
     try {
       return await work(clusters);
     } finally {
       await clusters.close();
     }
+  }
+
+  #opening(
+    catalog: SqliteCatalog,
+    guard: OperatorClustersTools['guard'],
+  ): [tools: OperatorClustersTools, sources: CredentialSources] {
+    const { configuration, secrets, options, terminal } = this.#parts;
+    const { failed: onBackgroundError } = this.#steps;
+    return [
+      { configuration, catalog, clock: this.#clock, guard, onBackgroundError, log: terminal.stderr },
+      { configuration, catalog, secrets, sealer: this.#sealer, options },
+    ];
   }
 
   #result(

@@ -72,6 +72,24 @@ export async function recoveryCredential(
   return undefined;
 }
 
+/**
+ * A catalog that does not know yet which PINs were refused before: a PIN without a record counts as one whose outcome is unknown, and
+ * is not tried on a token that says that a PIN was refused since its last login.
+ */
+export function withoutPriorLogins(catalog: SqliteCatalog): SqliteCatalog {
+  return {
+    ...catalog,
+    async claim(tokenSerialNumber, credentialVersion, claimant, now) {
+      const attempts = await catalog.listLoginAttempts();
+      const isKnown = attempts.some(
+        (attempt) => attempt.tokenSerialNumber === tokenSerialNumber && attempt.credentialVersion === credentialVersion,
+      );
+      if (!isKnown) return 'interrupted';
+      return catalog.claim(tokenSerialNumber, credentialVersion, claimant, now);
+    },
+  };
+}
+
 async function givenCredential(
   sealer: PasswordSealer,
   cluster: ClusterConfiguration,
