@@ -37,8 +37,13 @@ export interface WitnessCatalog {
   /** Every process on the catalog stops at it, and none starts, until `acceptRollback`. The first one stays. */
   recordRollback(found: FoundRollback): Promise<void>;
   /**
-   * Makes the catalog a new incarnation, which follows its own and that of the witness, and forgets the rollback that was
-   * found. Like a restore: raises the counts of encryptions, holds deletions, and forgets open intents.
+   * Makes the catalog a new incarnation, which follows its own and those of the witnesses, and forgets the rollback that
+   * was found. Like a restore: raises the counts of encryptions, holds deletions, and forgets open intents.
    */
-  acceptRollback(incarnationId: string): Promise<void>;
+  acceptRollback(incarnationIds: readonly string[]): Promise<void>;
+  /**
+   * Has a catalog that was restored, and not used since, follow these incarnations too, and forgets the rollback that was
+   * found: all else was done when it was restored.
+   */
+  takeOverFrom(incarnationIds: readonly string[]): Promise<void>;
 }

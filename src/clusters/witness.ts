@@ -25,11 +25,11 @@ export interface CatalogEpoch {
 }
 
 /**
- * The witness of a catalog that this one does not follow: the same incarnation further on, or an incarnation that it
- * does not name as a predecessor. Undefined if it follows them all.
+ * The witnesses of catalogs that this one does not follow: the same incarnation further on, or an incarnation that it
+ * does not name as a predecessor. None if it follows them all.
  */
-export function unfollowedWitness(catalog: CatalogEpoch, witnesses: readonly Witness[]): Witness | undefined {
-  return witnesses.find(({ incarnationId, epoch }) =>
+export function unfollowedWitnesses(catalog: CatalogEpoch, witnesses: readonly Witness[]): Witness[] {
+  return witnesses.filter(({ incarnationId, epoch }) =>
     incarnationId === catalog.incarnationId ? epoch > catalog.epoch : !catalog.predecessorIds.includes(incarnationId),
   );
 }

@@ -120,3 +120,29 @@ it('a finding that cannot be recorded stops this process anyway', async () => {
   expect(await one.rolledBack).toContain('was rolled back');
   expect(domain.backgroundErrors).toHaveLength(1);
 });
+
+it('one acceptance takes all that a member shows', async () => {
+  const found = [await witness({ incarnationId: 'e'.repeat(32) }), await witness({ incarnationId: 'f'.repeat(32) })];
+  const accepting = guard({ acceptsRollback: true });
+  expect(await accepting.judge(member('a'), found)).toBeUndefined();
+  expect((await domain.catalog.readEpoch()).predecessorIds).toEqual(
+    expect.arrayContaining(['e'.repeat(32), 'f'.repeat(32)]),
+  );
+  expect(await guard().judge(member('b'), found)).toBeUndefined();
+});
+
+it('a restored catalog takes over from whatever its members show, and its counts rise no further', async () => {
+  const { currentMaterialId } = await domain.newKey();
+  const before = await domain.catalog.reserveEncryptions(currentMaterialId, 10);
+  const { incarnationId } = await domain.catalog.readEpoch();
+  const taking = guard({ takesOver: true });
+  for (const [index, id] of ['d', 'e', 'f'].entries())
+    expect(
+      await taking.judge(member(`member-${index}`), [await witness({ incarnationId: id.repeat(32) })]),
+    ).toBeUndefined();
+  const { incarnationId: after, predecessorIds } = await domain.catalog.readEpoch();
+  expect([after, predecessorIds.length]).toEqual([incarnationId, 3]);
+  expect(await domain.catalog.reserveEncryptions(currentMaterialId, 1)).toBe(before + 1);
+  // A later state of itself shows that it was used since: that is no restore.
+  expect(await taking.judge(member('a'), [await witness({ epoch: 2 ** 48 })])).toContain('was rolled back');
+});

@@ -1,6 +1,6 @@
 import type { ActAudit } from '../audit/act-audit.js';
 import type { Clock } from '../clock.js';
-import { isWitnessed, type CatalogEpoch, unfollowedWitness, type Witness } from '../clusters/witness.js';
+import { isWitnessed, type CatalogEpoch, unfollowedWitnesses, type Witness } from '../clusters/witness.js';
 import type { WitnessCatalog } from '../clusters/witness-catalog.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 
@@ -12,7 +12,10 @@ export interface WitnessPlace {
 
 /** The dependencies of a guard. */
 export interface RollbackGuardOptions {
-  catalog: Pick<WitnessCatalog, 'readEpoch' | 'findEpochDate' | 'findRollback' | 'recordRollback' | 'acceptRollback'>;
+  catalog: Pick<
+    WitnessCatalog,
+    'readEpoch' | 'findEpochDate' | 'findRollback' | 'recordRollback' | 'acceptRollback' | 'takeOverFrom'
+  >;
   audit: ActAudit;
   clock: Clock;
   /**
@@ -20,6 +23,11 @@ export interface RollbackGuardOptions {
    * whoever plants witnesses must not make the service accept them again and again.
    */
   acceptsRollback: boolean;
+  /**
+   * Whether the catalog was restored and not used since. It takes over from every other catalog that a member shows, of
+   * whatever number: its counts were raised once, when it was restored. Left out: it was used.
+   */
+  takesOver?: boolean;
   /** A member's witness is missing, older, or not the only one: it has to be written again. */
   onUnwitnessed: (place: WitnessPlace, found: readonly Witness[], catalog: CatalogEpoch) => void;
   onBackgroundError: BackgroundErrorListener;
@@ -72,8 +80,10 @@ export class RollbackGuard {
   async #judge(place: WitnessPlace, witnesses: readonly Witness[]): Promise<string | undefined> {
     const { catalog, onUnwitnessed } = this.#options;
     const epoch = await catalog.readEpoch();
-    const unfollowed = unfollowedWitness(epoch, witnesses) ?? (await this.#forked(epoch, witnesses));
-    if (unfollowed !== undefined) return this.#refuse(place, unfollowed, epoch);
+    const unfollowed = unfollowedWitnesses(epoch, witnesses);
+    const forked = unfollowed.length > 0 ? undefined : await this.#forked(epoch, witnesses);
+    const [first, ...others] = forked === undefined ? unfollowed : [forked];
+    if (first !== undefined) return this.#refuse(place, [first, ...others], epoch);
     if (epoch.epoch > 0 && !isWitnessed(epoch, witnesses)) onUnwitnessed(place, witnesses, epoch);
     return undefined;
   }
@@ -91,35 +101,50 @@ export class RollbackGuard {
     return undefined;
   }
 
-  async #refuse(place: WitnessPlace, witness: Witness, epoch: CatalogEpoch): Promise<string | undefined> {
-    if (this.#options.acceptsRollback && !this.#hasAccepted) {
-      await this.#accept(place, witness, epoch);
+  async #refuse(place: WitnessPlace, witnesses: Unfollowed, epoch: CatalogEpoch): Promise<string | undefined> {
+    const { catalog, clock, onBackgroundError, acceptsRollback, takesOver = false } = this.#options;
+    // A later state of this very catalog shows that it was used: then it was rolled back, not restored.
+    const areOthers = witnesses.every(({ incarnationId }) => incarnationId !== epoch.incarnationId);
+    if (takesOver && areOthers) {
+      await this.#accept(place, witnesses, epoch, (ids) => catalog.takeOverFrom(ids));
+      return undefined;
+    }
+    if (acceptsRollback && !this.#hasAccepted) {
+      await this.#accept(place, witnesses, epoch, (ids) => catalog.acceptRollback(ids));
       this.#hasAccepted = true;
       return undefined;
     }
-    const message = problemOf(place, witness, epoch);
+    const message = problemOf(place, witnesses[0], epoch);
     this.#stopFor(message);
-    const { catalog, clock, onBackgroundError } = this.#options;
     await catalog
       .recordRollback({ foundDate: clock.now(), message })
       .catch((error: unknown) => onBackgroundError(error, 'recording that the catalog was rolled back'));
     return message;
   }
 
-  async #accept(place: WitnessPlace, witness: Witness, epoch: CatalogEpoch): Promise<void> {
-    const { catalog, audit, onUnwitnessed } = this.#options;
+  /** All that this member shows: whoever wrote two must not make it cost two. */
+  async #accept(
+    place: WitnessPlace,
+    witnesses: Unfollowed,
+    epoch: CatalogEpoch,
+    accept: (incarnationIds: string[]) => Promise<void>,
+  ): Promise<void> {
+    const [witness, ...others] = witnesses;
     const parameters = {
       cluster_id: place.clusterId,
       member: place.memberName,
       catalog_epoch: epoch.epoch,
       witness_epoch: witness.epoch,
       witness_incarnation: witness.incarnationId,
+      other_incarnations: others.map(({ incarnationId }) => incarnationId),
       same_incarnation: witness.incarnationId === epoch.incarnationId,
+      was_restored: this.#options.takesOver === true,
     };
-    await audit.perform({ operation: 'AcceptRollback', resources: [], parameters }, () =>
-      catalog.acceptRollback(witness.incarnationId),
+    const incarnationIds = witnesses.map(({ incarnationId }) => incarnationId);
+    await this.#options.audit.perform({ operation: 'AcceptRollback', resources: [], parameters }, () =>
+      accept(incarnationIds),
     );
-    onUnwitnessed(place, [witness], epoch);
+    this.#options.onUnwitnessed(place, witnesses, epoch);
   }
 
   #stopFor(message: string): void {
@@ -127,6 +152,9 @@ export class RollbackGuard {
     this.#stop(message);
   }
 }
+
+/** At least one. */
+type Unfollowed = readonly [Witness, ...Witness[]];
 
 const remedy =
   'Stop every process, and put the newest catalog back in its place. If that is lost, `holdfast serve --accept-rollback` ' +

@@ -27,12 +27,7 @@ export async function replaceIncarnation(
   predecessorIds: readonly string[],
 ): Promise<void> {
   const { incarnationId } = await readEpoch(transaction);
-  const ids = [...new Set([incarnationId, ...predecessorIds])];
-  await transaction
-    .insertInto('catalog_predecessors')
-    .values(ids.map((id) => ({ incarnation_id: id })))
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  await follow(transaction, [incarnationId, ...predecessorIds]);
   const incarnation = randomBytes(16).toString('hex');
   await transaction.updateTable('catalog_metadata').set({ incarnation_id: incarnation }).execute();
   await transaction
@@ -40,4 +35,16 @@ export async function replaceIncarnation(
     .set((columns) => ({ epoch: columns('epoch', '+', 1), rollback_date: null, rollback_message: null }))
     .execute();
   await transaction.deleteFrom('member_witnesses').execute();
+}
+
+/** Adds incarnations that the catalog follows. */
+export async function follow(
+  transaction: Transaction<CatalogSchema>,
+  incarnationIds: readonly string[],
+): Promise<void> {
+  await transaction
+    .insertInto('catalog_predecessors')
+    .values([...new Set(incarnationIds)].map((id) => ({ incarnation_id: id })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 import type { CatalogEpoch } from '../clusters/witness.js';
 import type { MemberWitness, WitnessCatalog } from '../clusters/witness-catalog.js';
 import { adaptRestored } from './adapt-restored.js';
-import { readEpoch } from './catalog-epoch.js';
+import { follow, readEpoch } from './catalog-epoch.js';
 import type { CatalogDatabase } from './database.js';
 import type { CatalogSchema } from './schema.js';
 
@@ -22,8 +22,15 @@ export function witnessCatalog(database: CatalogDatabase, clock: Clock): Witness
         transaction.updateTable('catalog_epoch').set(found).where('rollback_date', 'is', null).execute(),
       );
     },
-    async acceptRollback(incarnationId) {
-      await database.write((transaction) => adaptRestored(transaction, [incarnationId], clock));
+    async acceptRollback(incarnationIds) {
+      await database.write((transaction) => adaptRestored(transaction, incarnationIds, clock));
+    },
+    async takeOverFrom(incarnationIds) {
+      await database.write(async (transaction) => {
+        await follow(transaction, incarnationIds);
+        const none = { rollback_date: null, rollback_message: null };
+        await transaction.updateTable('catalog_epoch').set(none).execute();
+      });
     },
   };
 }

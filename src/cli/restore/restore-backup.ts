@@ -147,7 +147,7 @@ class Restore {
     if (existsSync(configuration.catalog.path)) {
       requireNone(await configuredCatalogProblem(configuration));
       return this.#onCatalog(configuration.catalog.path, async (catalog) => {
-        const rollback = await catalog.findRollback();
+        const rollback = (await isUnusedSinceRestore(catalog)) ? undefined : await catalog.findRollback();
         if (rollback !== undefined) throw new CliError(exitCodes.checkFailed, 'CATALOG_ROLLED_BACK', rollback.message);
         const verified = await this.#verify(catalog, 'in-use');
         return this.#result(undefined, verified, await this.#restoreKeys(catalog, 'in-use'));
@@ -196,8 +196,7 @@ class Restore {
     await this.#onCatalog(staged.path, async (empty) => {
       const catalog = withoutPriorLogins(empty);
       // It follows no witness, and makes MACs alone.
-      const guard = { judge: () => Promise.resolve(undefined) };
-      const clusters = await OpenedArchiveClusters.openSome(...this.#opening(catalog, guard), chosen.wanted);
+      const clusters = await OpenedArchiveClusters.openSome(...this.#opening(catalog, trusting), chosen.wanted);
       try {
         const call = () => ({ deadlineMs: this.#clock.monotonicMs() + callTimeoutMs });
         await authenticateArchive(archive.bytes(), (clusterId) => clusters.either(clusterId), call);
@@ -279,17 +278,26 @@ class Restore {
     kind: CatalogKind,
     work: (clusters: OpenedArchiveClusters) => Promise<T>,
   ): Promise<T> {
-    const { chosen, audit } = this.#parts;
-    // To restore a catalog is to accept that it is older than what the members saw last.
-    const acceptsRollback = kind === 'restored';
-    const judging = { catalog, audit, clock: this.#clock, acceptsRollback, onBackgroundError: this.#steps.failed };
-    const guard = new RollbackGuard({ ...judging, onUnwitnessed: () => undefined });
+    const { chosen } = this.#parts;
+    const guard = await this.#guard(catalog, kind);
     const clusters = await OpenedArchiveClusters.open(...this.#opening(catalog, guard), chosen.wanted);
     try {
       return await work(clusters);
     } finally {
       await clusters.close();
     }
+  }
+
+  /** To restore a catalog is to accept that it is older than what the members saw last. A member may have been away then. */
+  async #guard(catalog: SqliteCatalog, kind: CatalogKind): Promise<OperatorClustersTools['guard']> {
+    const { audit, options } = this.#parts;
+    const isUnused = kind === 'in-use' && (await isUnusedSinceRestore(catalog));
+    // A dry run of what would take over writes nothing into a catalog that is there.
+    if (isUnused && options.dryRun === true) return trusting;
+    const { failed: onBackgroundError } = this.#steps;
+    const takesOver = kind === 'restored' || isUnused;
+    const judging = { catalog, audit, clock: this.#clock, takesOver, onBackgroundError };
+    return new RollbackGuard({ ...judging, acceptsRollback: false, onUnwitnessed: () => undefined });
   }
 
   #opening(
@@ -318,6 +326,15 @@ class Restore {
 }
 
 const never = new AbortController().signal;
+
+/** Judges nothing. */
+const trusting: OperatorClustersTools['guard'] = { judge: () => Promise.resolve(undefined) };
+
+/** Whether the catalog follows another and no service has written a witness of it yet. */
+async function isUnusedSinceRestore(catalog: SqliteCatalog): Promise<boolean> {
+  const { predecessorIds } = await catalog.readEpoch();
+  return predecessorIds.length > 0 && (await catalog.listMemberWitnesses()).length === 0;
+}
 
 function unauthenticated(): CliError {
   const message = 'nothing authenticates this archive: no cluster that is asked has a MAC over it';
