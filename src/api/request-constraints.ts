@@ -66,9 +66,13 @@ export const requestConstraints: Readonly<Record<OperationName, FieldConstraints
   },
   ReconcileCluster: { clusterId: required(clusterId), dryRun: optional(flag) },
   CreateBackup: {},
-  DescribeBackups: { backupId: optional(backupId) },
+  DescribeBackups: {
+    backupId: optional(backupId),
+    limit: optional(integer(1, 1_000)),
+    marker: optional(text(1, 1_024)),
+  },
   ReadBackup: { backupId: required(backupId), offset: optional(integer(0, Number.MAX_SAFE_INTEGER)) },
   VerifyBackup: { backupId: required(backupId) },
-  DeleteBackup: { backupId: required(backupId) },
+  DeleteBackup: { backupId: required(backupId), noCopyIsLeft: optional(flag) },
   DescribeKeyDeletion: { keyId: required(text(36, 36, /^(mrk-)?[0-9a-f-]{32,36}$/)) },
 };

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { archiveName, type BackupRecord, outdated, summaryOf } from './backup-record.js';
+import { archiveName, type BackupRecord } from './backup-record.js';
+import { outdated } from './retention.js';
+import { summaryOf } from './summary.js';
 
 let day = 0;
 /** Each is a day older than the one before. */
@@ -9,14 +11,19 @@ function backup(change: Partial<BackupRecord> = {}): BackupRecord {
     ...{ backupId: String(day).padStart(32, '0'), fileName: `${day}`, trigger: 'SCHEDULE', state: 'COMPLETE' },
     ...{ startTime, endTime: startTime, sizeBytes: 1, keyMaterials: 1, absentKeyMaterials: 0, generations: [] },
     ...{ failure: null, verification: null, verificationTime: null, verificationFailure: null, removedTime: null },
+    ...{ copiedTime: null, goneTime: null, unknownSince: null },
     ...change,
   };
 }
 
+const all = (records: readonly BackupRecord[]): Set<string> => new Set(records.map(({ fileName }) => fileName));
+const removedOf = (records: readonly BackupRecord[], keep: number, names = all(records)): BackupRecord[] =>
+  outdated(records, keep, names);
+
 test('retention removes scheduled archives beyond the newest complete ones', () => {
   const records = [backup(), backup(), backup(), backup()];
-  expect(outdated(records, 2)).toEqual(records.slice(2));
-  expect(outdated(records, 4)).toEqual([]);
+  expect(removedOf(records, 2)).toEqual(records.slice(2));
+  expect(removedOf(records, 4)).toEqual([]);
 });
 
 test('retention spares what an operator made, failed records, and the newest that was verified', () => {
@@ -28,13 +35,32 @@ test('retention spares what an operator made, failed records, and the newest tha
     backup({ verification: 'PASSED', verificationTime: new Date() }),
     backup({ removedTime: new Date() }),
   ];
-  expect(outdated(records, 1)).toEqual([records[4]]);
+  expect(removedOf(records, 1)).toEqual([records[4]]);
 });
 
-test('an incomplete archive stays while it is newer than what is kept, and nothing goes without a complete one', () => {
+test('an incomplete archive stays while it is newer than what is kept', () => {
   const [newer, complete, older] = [backup({ state: 'INCOMPLETE' }), backup(), backup({ state: 'INCOMPLETE' })];
-  expect(outdated([newer, complete, older], 1)).toEqual([older]);
-  expect(outdated([newer, older], 1)).toEqual([]);
+  expect(removedOf([newer, complete, older], 1)).toEqual([older]);
+});
+
+test('incomplete archives are bounded too, but for the newest with the keys of a cluster', () => {
+  const of = (clusterId: string): Partial<BackupRecord> => ({
+    state: 'INCOMPLETE',
+    generations: [{ clusterId, generation: 1 }],
+  });
+  const records = [backup(of('one')), backup(of('one')), backup(of('one')), backup(of('other')), backup(of('other'))];
+  expect(removedOf(records, 2)).toEqual([records[2], records[4]]);
+  const withGood = [...records, backup()];
+  expect(removedOf(withGood, 2)).toEqual([records[2], records[4]]);
+});
+
+test('a good archive never makes room for those that were refused, or whose file is absent', () => {
+  const refused = { verification: 'FAILED', verificationTime: new Date() } as const;
+  const records = [backup(refused), backup(refused), backup(refused), backup(), backup(), backup()];
+  expect(removedOf(records, 2)).toEqual([records[2], records[5]]);
+  const [absent, ...present] = [backup(), backup(), backup(), backup()];
+  expect(removedOf([absent, ...present], 2, all(present))).toEqual([present[2]]);
+  expect(removedOf([backup(), absent], 1, new Set())).toEqual([]);
 });
 
 test('a summary has the newest complete and the last verified archive', () => {
@@ -44,10 +70,19 @@ test('a summary has the newest complete and the last verified archive', () => {
   const good = backup();
   const refused = backup({ verification: 'FAILED', verificationTime: new Date(2_000) });
   const passed = backup({ verification: 'PASSED', verificationTime: new Date(1_000) });
-  expect(summaryOf([running, failed, removed, good, refused, passed], 1_000)).toEqual({
-    ...{ everyMs: 1_000, lastComplete: good, lastVerified: passed, isLastIncomplete: true, isLastRefused: true },
+  const records = [running, failed, removed, good, refused, passed];
+  const expected = { everyMs: 1_000, isLastIncomplete: true, isLastRefused: true };
+  const summary = { ...expected, lastComplete: good, lastVerified: passed, absent: 0 };
+  expect(summaryOf(records, 1_000, all(records))).toEqual(summary);
+  expect(summaryOf([], null, new Set())).toMatchObject({ isLastIncomplete: false, isLastRefused: false });
+  // One that is absent is not there to be restored, and its refusal is still to be heard.
+  const names = all([passed]);
+  expect(summaryOf(records, 1_000, names)).toEqual({
+    ...expected,
+    lastComplete: passed,
+    lastVerified: passed,
+    absent: 2,
   });
-  expect(summaryOf([], null)).toMatchObject({ isLastIncomplete: false, isLastRefused: false });
 });
 
 test('names of archives sort by date', () => {

@@ -5,15 +5,16 @@ export type BackupTrigger = 'OPERATOR' | 'SCHEDULE';
 
 /**
  * `COMPLETE`: every key material that the service can archive is in it. `INCOMPLETE`: some were on no member, or on none that could
- * be asked; the archive is good for the others. `FAILED`: there is no archive.
+ * be asked; the archive is good for the others. `FAILED`: there is no archive. `UNKNOWN`: there may be an archive, or several, of
+ * which the catalog does not know the content: it was restored from a copy that is older than they are, or the file is damaged.
  */
-export type BackupState = 'RUNNING' | 'COMPLETE' | 'INCOMPLETE' | 'FAILED';
+export type BackupState = 'RUNNING' | 'COMPLETE' | 'INCOMPLETE' | 'FAILED' | 'UNKNOWN';
 
 /** The catalog's record of a backup. Never removed: the report of a deletion names the backups that hold the material. */
 export interface BackupRecord {
   /** The archive's id: 32 lower-case hex digits. */
   backupId: string;
-  /** In the folder of backups. */
+  /** In the folder of backups. Empty for archives that a restored catalog does not know: they may have any name. */
   fileName: string;
   trigger: BackupTrigger;
   state: BackupState;
@@ -39,15 +40,33 @@ export interface BackupRecord {
   verificationFailure: string | null;
   /** When the service removed its archive. */
   removedTime: Date | null;
+  /** When somebody first read its archive, and so may have a copy elsewhere. */
+  copiedTime: Date | null;
+  /** When an operator said that no copy of it is left anywhere. */
+  goneTime: Date | null;
+  /** Not null exactly if the state is `UNKNOWN`: what it stands for was begun from then until `startTime`. */
+  unknownSince: Date | null;
 }
+
+/** Where a page of backups begins: after this one, in the order of the list. */
+export type BackupPosition = Pick<BackupRecord, 'startTime' | 'backupId'>;
 
 /** The port to the durable record of backups. Every promise that resolves after a write means "committed and synced". */
 export interface BackupCatalog {
-  /** Inserts a record, or replaces the one with this id. */
+  /** Inserts a record, or replaces the one with this id; `copiedTime` of one that is there stays as it is. */
   recordBackup(record: BackupRecord): Promise<void>;
+  /** Notes that somebody read the archive, if it is the first time. */
+  recordBackupCopy(backupId: string, date: Date): Promise<void>;
   findBackup(backupId: string): Promise<BackupRecord | undefined>;
   /** The newest first. */
-  listBackups(): Promise<BackupRecord[]>;
+  listBackups(after: BackupPosition | undefined, limit: number): Promise<BackupRecord[]>;
+  /**
+   * The newest first: those that run, those whose archive should be in the folder, the newest that has ended, and the newest
+   * of the schedule. Their number does not grow with the years.
+   */
+  listCurrentBackups(): Promise<BackupRecord[]>;
+  /** The newest first: all whose archive may exist somewhere, as `mayExist` says. */
+  listRetainingBackups(): Promise<BackupRecord[]>;
 }
 
 /** The name of an archive: sorted by name is sorted by date. */
@@ -56,75 +75,50 @@ export function archiveName(backupId: string, startTime: Date): string {
   return `holdfast-${date}Z-${backupId.slice(0, 8)}.backup`;
 }
 
-/** Whether its archive should be in the folder. */
+/** Whether its archive should be in the folder, and can be read. */
 export function hasArchive({ state, removedTime }: BackupRecord): boolean {
   return (state === 'COMPLETE' || state === 'INCOMPLETE') && removedTime === null;
+}
+
+/**
+ * Whether an archive of this backup may exist, in the folder or anywhere else, as far as the catalog knows. Only two things
+ * say that it does not: the service removed the only file that ever was, or an operator says that no copy is left.
+ */
+export function mayExist({ state, removedTime, copiedTime, goneTime }: BackupRecord): boolean {
+  return state !== 'FAILED' && goneTime === null && (removedTime === null || copiedTime !== null);
+}
+
+/**
+ * Where the archive of a backup is. `FOLDER`: its file is there. `MAKING`: it is being made. `ABSENT`: its file should be in the
+ * folder and is not; it may exist elsewhere. `COPIED`: it was removed from the folder, and somebody had read it before.
+ * `UNKNOWN`: it may exist, and the catalog knows nothing of it. `NOWHERE`: there is none.
+ */
+export type ArchivePlace = 'FOLDER' | 'MAKING' | 'ABSENT' | 'COPIED' | 'UNKNOWN' | 'NOWHERE';
+
+/** @param names the files in the folder */
+export function placeOf(record: BackupRecord, names: ReadonlySet<string>): ArchivePlace {
+  if (record.state !== 'RUNNING' && names.has(record.fileName)) return 'FOLDER';
+  if (!mayExist(record)) return 'NOWHERE';
+  if (record.state === 'RUNNING') return 'MAKING';
+  if (record.state === 'UNKNOWN') return 'UNKNOWN';
+  return record.removedTime === null ? 'ABSENT' : 'COPIED';
 }
 
 /** How far the clocks of two nodes may be apart, and a little more. */
 const toleranceMs = 10 * 60_000;
 
 /**
- * Whether a backup may hold a material: it has keys of the cluster, and began while the material existed. It may turn out to
- * lack it; a report must not call a deletion complete too early.
+ * Whether a backup that may exist may hold a material: it began while the material existed, and its cluster is one of those
+ * whose keys are in it, which nobody knows of one that runs or is unknown. It may turn out to lack the material; a report
+ * must not call a deletion complete too early.
  */
 export function holdsMaterial(
-  record: BackupRecord,
-  material: Pick<MaterialRecord, 'clusterId' | 'creationDate' | 'destroyedDate'>,
+  { state, generations, startTime, unknownSince }: BackupRecord,
+  { clusterId, creationDate, destroyedDate }: Pick<MaterialRecord, 'clusterId' | 'creationDate' | 'destroyedDate'>,
 ): boolean {
-  const { clusterId, creationDate, destroyedDate } = material;
-  const hasCluster = record.generations.some((generation) => generation.clusterId === clusterId);
-  const startMs = record.startTime.getTime();
-  const isAfter = startMs >= creationDate.getTime() - toleranceMs;
-  const isBefore = destroyedDate === null || startMs <= destroyedDate.getTime() + toleranceMs;
-  return hasArchive(record) && hasCluster && isAfter && isBefore;
-}
-
-/**
- * The scheduled backups that retention removes, given all records: those older than the newest `keep` complete ones. What an
- * operator made stays, and so do the newest complete one, whoever made it, and the newest whose verification passed. An
- * incomplete one stays while it is newer than what is kept: it may be all that there is of a key.
- */
-export function outdated(records: readonly BackupRecord[], keep: number): BackupRecord[] {
-  const present = records.filter(hasArchive).sort((one, other) => other.startTime.getTime() - one.startTime.getTime());
-  const scheduled = present.filter(({ trigger }) => trigger === 'SCHEDULE');
-  const oldestKept = scheduled.filter(isGood).slice(0, keep).at(-1);
-  if (oldestKept === undefined) return [];
-  const spared = [present.find(isGood), present.find(({ verification }) => verification === 'PASSED')];
-  return scheduled.filter((record) => record.startTime < oldestKept.startTime && !spared.includes(record));
-}
-
-/** A complete archive that no verification has refused: only such a one takes the place of an older one. */
-function isGood({ state, verification }: BackupRecord): boolean {
-  return state === 'COMPLETE' && verification !== 'FAILED';
-}
-
-/** What is known of all backups, for metrics. Left out: there is none. */
-export interface BackupSummary {
-  /** The scheduled interval; undefined: backups are made only when an operator asks. */
-  everyMs: number | undefined;
-  /** The newest complete archive that is still there. */
-  lastComplete: BackupRecord | undefined;
-  /** The newest archive that passed its verification, or was found whole. */
-  lastVerified: BackupRecord | undefined;
-  /** Whether the last backup that ended has no archive, or lacks keys. */
-  isLastIncomplete: boolean;
-  /** Whether the last verification refused an archive that is still there. */
-  isLastRefused: boolean;
-}
-
-/** Summarises records, the newest first. */
-export function summaryOf(records: readonly BackupRecord[], everyMs: number | null): BackupSummary {
-  const present = records.filter(hasArchive);
-  const verified = present
-    .filter(({ verification }) => verification !== null)
-    .sort((one, other) => Number(other.verificationTime) - Number(one.verificationTime));
-  const last = records.find(({ state }) => state !== 'RUNNING');
-  return {
-    everyMs: everyMs ?? undefined,
-    lastComplete: present.find(({ state }) => state === 'COMPLETE'),
-    lastVerified: verified.find(({ verification }) => verification !== 'FAILED'),
-    isLastIncomplete: last !== undefined && last.state !== 'COMPLETE',
-    isLastRefused: verified[0]?.verification === 'FAILED',
-  };
+  const isOpen = state === 'RUNNING' || state === 'UNKNOWN';
+  const hasCluster = isOpen || generations.some((generation) => generation.clusterId === clusterId);
+  const isAfter = startTime.getTime() >= creationDate.getTime() - toleranceMs;
+  const firstMs = (unknownSince ?? startTime).getTime();
+  return hasCluster && isAfter && (destroyedDate === null || firstMs <= destroyedDate.getTime() + toleranceMs);
 }

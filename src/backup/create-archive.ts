@@ -6,6 +6,7 @@ import { HoldfastError, toHoldfastError } from '../errors.js';
 import type { Identity } from '../keys/identity.js';
 import type { BackupMacs } from './archive-macs.js';
 import { ArchiveWriter, type ArchiveSink, type SignedMaterial, signMaterial } from './archive-writer.js';
+import { isComplete } from './created-content.js';
 import { InOrder } from './in-order.js';
 import type { Manifest, ManifestCluster, OmissionReason } from './manifest.js';
 import type { CatalogSnapshot, SnapshotMaterial } from './ports.js';
@@ -211,12 +212,6 @@ class ArchiveCreation {
   #call(): HsmCall {
     return { deadlineMs: this.#tools.clock.monotonicMs() + this.#tools.callTimeoutMs };
   }
-}
-
-function isComplete({ clusters }: Manifest, totals: ArchiveTotals): boolean {
-  const isHere = ({ omission, materials }: ManifestCluster): boolean =>
-    materials === 0 || (omission !== 'not-connected' && omission !== 'not-configured');
-  return clusters.every(isHere) && totals.clusters.every(({ missing, unavailable }) => missing + unavailable === 0);
 }
 
 function absence(material: SnapshotMaterial, reason: AbsenceReason): ArchivedAbsence {

@@ -1,5 +1,6 @@
 import type { MaterialReference } from '../clusters/hsm-cluster.js';
-import type { BackupRecord } from './backup-record.js';
+import type { MaterialRecord } from '../keys/key.js';
+import type { ArchivePlace, BackupPosition, BackupRecord } from './backup-record.js';
 
 /** The ports of backups; `storage/` implements them. */
 
@@ -54,6 +55,8 @@ export interface NewArchive {
 
 /** The folder of archives. Names are those that `archiveName` makes; others are no business of the service. */
 export interface ArchiveFolder {
+  /** The names of the files in it, but for those that begin with a dot. */
+  list(): Promise<ReadonlySet<string>>;
   /** Removes partial archives and snapshots, which a process that was killed has left. Only under the lease of backups. */
   removeAbandoned(): Promise<void>;
   /** Begins an archive. */
@@ -82,6 +85,8 @@ export interface BackupWork {
 
 /** A backup as operators see it. */
 export interface BackupReport extends BackupRecord {
+  /** Where its archive is now. */
+  place: ArchivePlace;
   /** The work on it that is under way in this process. */
   work: BackupWork | undefined;
 }
@@ -93,15 +98,24 @@ export interface BackupAdministration {
    * @throws UNSUPPORTED_OPERATION without a folder of backups, LIMIT_EXCEEDED while another backup or verification runs
    */
   startBackup(): Promise<string>;
-  /** Begins to verify a backup. @throws NOT_FOUND, and as `startBackup` */
+  /** Begins to verify a backup. An archive whose file is absent fails its verification. @throws NOT_FOUND, and as `startBackup` */
   startVerification(backupId: string): Promise<void>;
-  /** The newest first. */
-  describe(): Promise<BackupReport[]>;
+  /** At most `limit`, the newest first, from the first after `after`. */
+  list(after: BackupPosition | undefined, limit: number): Promise<BackupReport[]>;
+  find(backupId: string): Promise<BackupReport | undefined>;
+  /**
+   * All that may hold one of these materials, the newest first: those of the catalog, and archives in the folder that it does
+   * not know yet.
+   * @throws KMS_INVALID_STATE if the folder cannot be read: then nobody knows
+   */
+  mayHold(materials: readonly MaterialRecord[]): Promise<BackupReport[]>;
   /**
    * Removes the archive of a backup, if it is still there; its record stays.
-   * @throws NOT_FOUND, LIMIT_EXCEEDED as `startBackup`, KMS_INVALID_STATE for the newest complete one
+   * @param noCopyIsLeft the operator says that it exists nowhere else either
+   * @throws NOT_FOUND, LIMIT_EXCEEDED as `startBackup`; KMS_INVALID_STATE for the newest complete one, and for one that is not
+   * in the folder unless no copy is left
    */
-  remove(backupId: string): Promise<void>;
-  /** A part of an archive; shorter at its end. @throws NOT_FOUND */
+  remove(backupId: string, noCopyIsLeft: boolean): Promise<void>;
+  /** A part of an archive; shorter at its end. From the first on, a copy may exist elsewhere. @throws NOT_FOUND */
   read(backupId: string, offset: number): Promise<{ data: Uint8Array; sizeBytes: number }>;
 }

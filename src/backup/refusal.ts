@@ -1,5 +1,6 @@
 /** Why an archive is refused. Each is a stable word for programs; the message explains it to people. */
 export const refusalReasons = [
+  'absent',
   'not-an-archive',
   'unsupported-version',
   'truncated',
@@ -11,6 +12,7 @@ export const refusalReasons = [
   'wrong-generation',
   'wrong-count',
   'wrong-digest',
+  'unsound-catalog',
   'not-authentic',
   'trailing-bytes',
 ] as const;

@@ -1,5 +1,9 @@
 import type { Manifest, ManifestCluster, OmissionReason } from '../backup/manifest.js';
-import type { Backup } from '../faces/grpc/gen/holdfast/admin/v1/backup_service.js';
+import type {
+  Backup,
+  DescribeKeyDeletionResponse,
+  RetainingBackup,
+} from '../faces/grpc/gen/holdfast/admin/v1/backup_service.js';
 
 /** A backup, for people. */
 export function backupLines(backup: Backup): string[] {
@@ -11,6 +15,8 @@ export function backupLines(backup: Backup): string[] {
   if (absentKeyMaterials > 0) lines.push(`  NOT in it: ${absentKeyMaterials} key materials`);
   for (const { clusterId, generation } of backup.generations)
     lines.push(`  needs generation ${generation} of cluster ${clusterId}`);
+  const place: string = backup.place ?? '';
+  if (place === 'ARCHIVE_PLACE_ABSENT') lines.push(`  its file ${places[place]}`);
   const { verificationTime, verificationFailure } = backup;
   const verification: string | undefined = backup.verification;
   if (verification === undefined) lines.push('  never verified: holdfast backup verify');
@@ -22,6 +28,37 @@ export function backupLines(backup: Backup): string[] {
     lines.push('  it is whole, but no key material is in it, so nothing shows who made it');
   if (verificationFailure !== undefined) lines.push(`  ${verificationFailure}`);
   return lines;
+}
+
+const places: Readonly<Record<string, string>> = {
+  ARCHIVE_PLACE_FOLDER: 'is in the folder',
+  ARCHIVE_PLACE_MAKING: 'is being made',
+  ARCHIVE_PLACE_ABSENT: 'is gone from the folder; may exist elsewhere',
+  ARCHIVE_PLACE_COPIED: 'was removed; it was read before, so a copy may exist',
+  ARCHIVE_PLACE_UNKNOWN: 'is not known to this catalog, which was restored',
+};
+
+/** What is left of a key, for people. */
+export function keyReportLines(keyId: string, report: DescribeKeyDeletionResponse): string[] {
+  const { complete, destroyedTime, retainingBackups, retainingBackupCount = 0 } = report;
+  const destroyed =
+    destroyedTime === undefined ? 'is not destroyed' : `was destroyed at ${destroyedTime.toISOString()}`;
+  const lines = [`key ${keyId} ${destroyed}; its deletion is ${complete === true ? 'complete' : 'NOT complete'}`];
+  lines.push(...retainingBackups.map(retainingLine));
+  const more = retainingBackupCount - retainingBackups.length;
+  if (more > 0) lines.push(`  and in ${more} more`);
+  const isElsewhere = retainingBackups.some(({ place }) => elsewhere.includes(place ?? ''));
+  if (isElsewhere) lines.push('when no copy of one is left anywhere: holdfast backup delete ID --gone');
+  return lines;
+}
+
+const elsewhere = ['ARCHIVE_PLACE_ABSENT', 'ARCHIVE_PLACE_COPIED', 'ARCHIVE_PLACE_UNKNOWN'];
+
+function retainingLine({ backupId = '', fileName = '', startTime, place, unknownSince }: RetainingBackup): string {
+  const start = startTime?.toISOString() ?? '';
+  if (fileName === '')
+    return `  may be in archives that were begun from ${unknownSince?.toISOString() ?? ''} to ${start}, which this catalog does not know (${backupId})`;
+  return `  may be in ${fileName} of ${start}, which ${places[place ?? ''] ?? ''} (${backupId})`;
 }
 
 const omissions: Readonly<Record<OmissionReason, string>> = {

@@ -10,17 +10,30 @@ export interface Page<Item> {
 /** AWS KMS API Reference, ListKeys, NextMarker. */
 const maxMarkerLength = 1_024;
 
-/** All items of all pages. Throws CliError if the pages cannot end, or would silently leave items out. */
-export async function allPages<Item>(read: (marker: string | undefined) => Promise<Page<Item>>): Promise<Item[]> {
+/** All items of all pages, at most `most`. Throws as `eachItem`. */
+export async function allPages<Item>(
+  read: (marker: string | undefined) => Promise<Page<Item>>,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Item[]> {
   const all: Item[] = [];
+  for await (const item of eachItem(read)) {
+    all.push(item);
+    if (all.length >= most) break;
+  }
+  return all;
+}
+
+/** One item after the other; a page is read when it is needed. Throws CliError if the pages cannot end, or would silently leave items out. */
+export async function* eachItem<Item>(
+  read: (marker: string | undefined) => Promise<Page<Item>>,
+): AsyncGenerator<Item, void, undefined> {
   const markers = new Set<string>();
   let marker: string | undefined;
   do {
     const page = await read(marker);
-    all.push(...page.items);
+    yield* page.items;
     marker = page.truncated === true ? nextMarker(page.nextMarker, markers) : undefined;
   } while (marker !== undefined);
-  return all;
 }
 
 function nextMarker(marker: string | undefined, seen: Set<string>): string {

@@ -1,37 +1,33 @@
-import type { ActAudit, ActName } from '../audit/act-audit.js';
+import type { ActAudit } from '../audit/act-audit.js';
 import {
   archiveName,
   type BackupCatalog,
+  type BackupPosition,
   type BackupRecord,
   type BackupTrigger,
-  type BackupSummary,
   hasArchive,
-  outdated,
-  summaryOf,
+  holdsMaterial,
+  mayExist,
+  placeOf,
 } from '../backup/backup-record.js';
-import { type ArchiveTools, createArchive, type CreatedArchive } from '../backup/create-archive.js';
-import { clustersWithMaterial } from '../backup/manifest.js';
-import {
-  type ArchiveFolder,
-  type BackupAdministration,
-  type BackupReport,
-  BackupStorageError,
-  type BackupWork,
-  type CatalogSnapshots,
-} from '../backup/ports.js';
-import { ArchiveRefusal } from '../backup/refusal.js';
-import { type VerifiedArchive, verifyArchive } from '../backup/verify-archive.js';
+import type { ArchiveTools } from '../backup/create-archive.js';
+import { type BackupAdministration, type BackupReport, BackupStorageError } from '../backup/ports.js';
+import { outdated } from '../backup/retention.js';
+import { type BackupSummary, summaryOf } from '../backup/summary.js';
 import { type LeaseTools, underLease } from '../coordination/held-lease.js';
 import { HoldfastError } from '../errors.js';
 import type { Identifiers } from '../ids.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
+import type { MaterialRecord } from '../keys/key.js';
+import { BackupCensus } from './backup-census.js';
+import { type BackupStorage, BackupWorkshop } from './backup-workshop.js';
 import { PeriodicJob } from './periodic-job.js';
 
 /** The dependencies of backups, and when they are made. */
 export interface BackupsOptions {
   catalog: BackupCatalog;
   /** Undefined: the configuration has no folder of backups. */
-  storage: { folder: ArchiveFolder; snapshots: CatalogSnapshots } | undefined;
+  storage: BackupStorage | undefined;
   archive: ArchiveTools;
   identifiers: Pick<Identifiers, 'materialId'>;
   audit: ActAudit;
@@ -57,20 +53,22 @@ const maxReadBytes = 512 * 1024;
 export class Backups implements BackupAdministration {
   readonly #options: BackupsOptions;
   readonly #rounds: PeriodicJob;
-  readonly #work = new Map<string, BackupWork>();
+  readonly #census: BackupCensus;
+  readonly #workshop: BackupWorkshop;
   readonly #underWay = new Set<Promise<unknown>>();
   #dueSinceMs: number | undefined;
   #summary: BackupSummary | undefined;
 
   constructor(options: BackupsOptions) {
     this.#options = options;
-    const { archive, onBackgroundError } = options;
+    const { archive, audit, catalog, identifiers, onBackgroundError, storage } = options;
+    const { clock } = archive;
     const round = (): Promise<void> => this.#round();
-    this.#rounds = new PeriodicJob({
-      ...{ clock: archive.clock, onBackgroundError, round },
-      intervalMs: roundMs,
-      name: 'making scheduled backups',
-    });
+    const name = 'making scheduled backups';
+    this.#rounds = new PeriodicJob({ clock, onBackgroundError, round, intervalMs: roundMs, name });
+    this.#workshop = new BackupWorkshop({ archive, audit, onBackgroundError, stopping: this.#rounds.stopping });
+    const isConfigured = (wanted: string): boolean => archive.clusters().some(({ clusterId }) => clusterId === wanted);
+    this.#census = new BackupCensus({ catalog, clock, identifiers, isConfigured, folder: storage?.folder });
   }
 
   start(): void {
@@ -95,41 +93,86 @@ export class Backups implements BackupAdministration {
   }
 
   async startVerification(backupId: string): Promise<void> {
-    this.#storage();
-    const record = await this.#recordWithArchive(backupId);
-    await this.#begin((begun) => {
-      this.#work.set(backupId, { kind: 'VERIFYING', done: 0, total: 0 });
+    const storage = this.#storage();
+    await this.#recordWithArchive(backupId);
+    await this.#begin(async (begun) => {
+      // Somebody may have removed it, or verified it, before this process had the lease.
+      const record = await this.#recordWithArchive(backupId);
+      this.#workshop.announce(backupId);
       begun();
-      return this.#verify(record);
+      const outcome = await this.#workshop.verify(record, storage);
+      if (outcome === undefined) return;
+      await this.#change({ ...record, ...outcome, verificationTime: this.#options.archive.clock.now() });
     });
   }
 
-  async describe(): Promise<BackupReport[]> {
-    const records = await this.#options.catalog.listBackups();
-    return records.map((record) => ({ ...record, work: this.#work.get(record.backupId) }));
+  async list(after: BackupPosition | undefined, limit: number): Promise<BackupReport[]> {
+    const [records, names] = [await this.#options.catalog.listBackups(after, limit), await this.#names()];
+    return records.map((record) => this.#report(record, names));
+  }
+
+  async find(backupId: string): Promise<BackupReport | undefined> {
+    const record = await this.#options.catalog.findBackup(backupId);
+    return record && this.#report(record, await this.#names());
+  }
+
+  async mayHold(materials: readonly MaterialRecord[]): Promise<BackupReport[]> {
+    const { catalog, archive } = this.#options;
+    const replicationOf = (wanted: string) =>
+      archive.clusters().find(({ clusterId }) => clusterId === wanted)?.replication ?? 'wrapped';
+    // No archive has keys of the others.
+    const archived = materials.filter(({ clusterId }) => replicationOf(clusterId) === 'wrapped');
+    const records = await catalog.listRetainingBackups();
+    const isKnown = ({ backupId, fileName }: BackupRecord): boolean =>
+      records.some((each) => each.backupId === backupId || each.fileName === fileName);
+    const names = await orUnreadable(this.#census.names());
+    const found = await orUnreadable(this.#census.unrecorded(names, records));
+    return [...found.filter((record) => !isKnown(record)), ...records]
+      .filter((record) => archived.some((material) => holdsMaterial(record, material)))
+      .sort((one, other) => other.startTime.getTime() - one.startTime.getTime())
+      .map((record) => this.#report(record, names));
   }
 
   async read(backupId: string, offset: number): Promise<{ data: Uint8Array; sizeBytes: number }> {
     const { folder } = this.#storage();
-    const { fileName } = await this.#recordWithArchive(backupId);
+    const { fileName, copiedTime } = await this.#recordWithArchive(backupId);
     const sizeBytes = await folder.sizeOf(fileName);
     if (sizeBytes === undefined) throw notFound(`The archive of backup ${backupId} is not in the folder any more.`);
+    // Before its first byte leaves: a copy that is not known of would make a deletion look complete.
+    if (copiedTime === null) await this.#options.catalog.recordBackupCopy(backupId, this.#options.archive.clock.now());
     return { data: await folder.readAt(fileName, offset, maxReadBytes), sizeBytes };
   }
 
-  async remove(backupId: string): Promise<void> {
+  async remove(backupId: string, noCopyIsLeft: boolean): Promise<void> {
     const { folder } = this.#storage();
-    const record = await this.#recordWithArchive(backupId);
+    await this.#existing(backupId);
     const isDone = await underLease(this.#leases, leaseName, async () => {
-      const { lastComplete } = summaryOf(await this.#options.catalog.listBackups(), null);
-      if (lastComplete?.backupId === backupId) {
-        const message = 'This is the newest complete backup. Make another one first.';
-        throw new HoldfastError('KMS_INVALID_STATE', message, { retryable: false });
-      }
-      await folder.remove(record.fileName);
-      await this.#change({ ...record, removedTime: this.#options.archive.clock.now() });
+      await orUnreadable(this.#census.endInterrupted());
+      const [record, { lastComplete }] = [await this.#existing(backupId), await this.#look()];
+      if (lastComplete?.backupId === backupId)
+        throw invalidState('This is the newest complete backup. Make another one first.');
+      const isThere = record.fileName !== '' && (await folder.sizeOf(record.fileName)) !== undefined;
+      if (!isThere && !noCopyIsLeft) throw invalidState(absentMessage);
+      if (isThere) await folder.remove(record.fileName);
+      const now = this.#options.archive.clock.now();
+      this.#census.lookAgain();
+      await this.#change({ ...record, removedTime: record.removedTime ?? now, goneTime: noCopyIsLeft ? now : null });
     });
     if (!isDone) throw busy();
+  }
+
+  #report(record: BackupRecord, names: ReadonlySet<string>): BackupReport {
+    return { ...record, place: placeOf(record, names), work: this.#workshop.workOn(record.backupId) };
+  }
+
+  /** None if the folder cannot be read, which the log says: then nothing in it can be used. */
+  async #names(): Promise<ReadonlySet<string>> {
+    try {
+      return await this.#census.names();
+    } catch (error) {
+      this.#options.onBackgroundError(error, 'looking into the folder of backups');
+      return new Set();
+    }
   }
 
   /** One backup, verification or removal at a time, in this process too. */
@@ -164,105 +207,51 @@ export class Backups implements BackupAdministration {
       ...{ backupId, trigger, startTime, state: 'RUNNING', fileName: archiveName(backupId, startTime) },
       ...{ endTime: null, sizeBytes: null, keyMaterials: 0, absentKeyMaterials: 0, generations: [], failure: null },
       ...{ verification: null, verificationTime: null, verificationFailure: null, removedTime: null },
+      ...{ copiedTime: null, goneTime: null, unknownSince: null },
     };
   }
 
   /** Under the lease. Records how it ended; rejects only if that cannot be recorded. */
   async #make(record: BackupRecord, begun: () => void = () => undefined): Promise<void> {
+    const storage = this.#storage();
     await this.#endInterrupted();
     await this.#change(record);
     begun();
-    const outcome = await this.#outcome('MakeBackup', record, () => this.#write(record));
+    const outcome = await this.#workshop.make(record, storage);
     await this.#change({ ...record, endTime: this.#options.archive.clock.now(), ...outcome });
   }
 
-  async #write(record: BackupRecord): Promise<Partial<BackupRecord>> {
-    const { folder, snapshots } = this.#storage();
-    await folder.removeAbandoned();
-    const snapshot = await snapshots.take();
+  /** A folder that cannot be read leaves them as they are. */
+  async #endInterrupted(): Promise<void> {
     try {
-      const target = await folder.create(record.fileName);
-      try {
-        const created = await createArchive(this.#options.archive, {
-          archiveId: record.backupId,
-          snapshot,
-          sink: (bytes) => target.write(bytes),
-          onProgress: (progress) => void this.#work.set(record.backupId, { kind: 'MAKING', ...progress }),
-          signal: this.#rounds.stopping,
-        });
-        await target.publish();
-        return contentOf(created);
-      } finally {
-        await target.discard();
-      }
-    } finally {
-      snapshot.discard();
-    }
-  }
-
-  async #verify(record: BackupRecord): Promise<void> {
-    const { verification, failure } = await this.#outcome('VerifyBackup', record, () => this.#prove(record));
-    const verificationTime = this.#options.archive.clock.now();
-    if (verification !== undefined)
-      await this.#change({ ...record, verification, verificationTime, verificationFailure: null });
-    // Without an outcome a member was away, or the service was stopped: the last verification stays.
-    else if (failure !== undefined && failure !== null)
-      await this.#change({ ...record, verification: 'FAILED', verificationTime, verificationFailure: failure });
-  }
-
-  async #prove(record: BackupRecord): Promise<Partial<BackupRecord>> {
-    const { archive } = this.#options;
-    const isConfigured = (clusterId: string): boolean =>
-      archive.clusters().some((cluster) => cluster.clusterId === clusterId);
-    const verified = await verifyArchive(
-      { ...archive, isConfigured },
-      {
-        chunks: this.#storage().folder.read(record.fileName),
-        onProgress: (progress) => void this.#work.set(record.backupId, { kind: 'VERIFYING', ...progress }),
-        signal: this.#rounds.stopping,
-      },
-    );
-    requireProved(record, verified);
-    return { verification: verified.isAuthenticated ? 'PASSED' : 'UNAUTHENTICATED' };
-  }
-
-  /** Audits the work, and turns its failure into words for operators. */
-  async #outcome(
-    operation: ActName,
-    { backupId, trigger }: BackupRecord,
-    work: () => Promise<Partial<BackupRecord>>,
-  ): Promise<Partial<BackupRecord>> {
-    const act = { operation, resources: [], parameters: { backup_id: backupId, trigger } };
-    try {
-      return await this.#options.audit.perform(act, work);
+      await this.#census.endInterrupted();
     } catch (error) {
-      this.#options.onBackgroundError(error, `backup ${backupId}`);
-      if (operation === 'VerifyBackup' && !(error instanceof ArchiveRefusal)) return {};
-      return { state: 'FAILED', failure: this.#rounds.stopping.aborted ? 'The service was stopped.' : wordsFor(error) };
-    } finally {
-      this.#work.delete(backupId);
+      if (!(error instanceof BackupStorageError)) throw error;
+      this.#options.onBackgroundError(error, 'ending backups that were interrupted');
     }
   }
 
   async #round(): Promise<void> {
-    const records = await this.#look();
+    const { records, names } = await this.#look();
     const isDue = this.#isDue(records);
-    const isWork = isDue || records.some(({ state }) => state === 'RUNNING') || this.#outdated(records).length > 0;
-    if (!isWork) return;
+    const isInterrupted = records.some(({ state }) => state === 'RUNNING');
+    const isOutdated = this.#outdated(records, names).length > 0;
+    if (!isDue && !isInterrupted && !isOutdated && !(await this.#census.isWork(names, records))) return;
     await underLease(this.#leases, leaseName, async () => {
       await this.#endInterrupted();
       // Another process may have made one meanwhile.
-      if (isDue && this.#isDue(await this.#options.catalog.listBackups()))
-        await this.#make(this.#newRecord('SCHEDULE'));
+      if (isDue && this.#isDue((await this.#look()).records)) await this.#make(this.#newRecord('SCHEDULE'));
+      await this.#census.adopt();
       await this.#removeOutdated();
+      await this.#look();
     });
   }
 
-  async #look(): Promise<BackupRecord[]> {
+  async #look(): Promise<BackupSummary & { records: BackupRecord[]; names: ReadonlySet<string> }> {
     const { catalog, everyMs } = this.#options;
-    const records = await catalog.listBackups();
-    this.#summary = summaryOf(records, everyMs);
-    return records;
+    const [records, names] = [await catalog.listCurrentBackups(), await this.#names()];
+    this.#summary = summaryOf(records, everyMs, names);
+    return { ...this.#summary, records, names };
   }
 
   #isDue(records: readonly BackupRecord[]): boolean {
@@ -289,23 +278,14 @@ export class Backups implements BackupAdministration {
     return wrapped.every(({ clusterId }) => connectedCluster(clusterId) !== undefined);
   }
 
-  /** Whoever has the lease knows that no other process works on a backup. */
-  async #endInterrupted(): Promise<void> {
-    const { catalog, archive } = this.#options;
-    for (const record of await catalog.listBackups()) {
-      if (record.state !== 'RUNNING') continue;
-      const failure = 'The process that made it has ended.';
-      await this.#change({ ...record, state: 'FAILED', endTime: archive.clock.now(), failure });
-    }
-  }
-
-  #outdated(records: readonly BackupRecord[]): BackupRecord[] {
-    return this.#options.everyMs === null ? [] : outdated(records, this.#options.keep);
+  #outdated(records: readonly BackupRecord[], names: ReadonlySet<string>): BackupRecord[] {
+    return this.#options.everyMs === null ? [] : outdated(records, this.#options.keep, names);
   }
 
   async #removeOutdated(): Promise<void> {
-    const { catalog, audit, archive } = this.#options;
-    const old = this.#outdated(await catalog.listBackups());
+    const { audit, archive } = this.#options;
+    const { records, names } = await this.#look();
+    const old = this.#outdated(records, names);
     if (old.length === 0) return;
     const { folder } = this.#storage();
     const parameters = { file_names: old.map(({ fileName }) => fileName) };
@@ -328,51 +308,44 @@ export class Backups implements BackupAdministration {
     throw notFound(`There is no archive of backup ${backupId}.`);
   }
 
+  async #existing(backupId: string): Promise<BackupRecord> {
+    const record = await this.#options.catalog.findBackup(backupId);
+    if (record !== undefined && mayExist(record)) return record;
+    throw notFound(`There is no archive of backup ${backupId}.`);
+  }
+
   /** @throws UNSUPPORTED_OPERATION */
-  #storage(): { folder: ArchiveFolder; snapshots: CatalogSnapshots } {
+  #storage(): BackupStorage {
     if (this.#options.storage !== undefined) return this.#options.storage;
     const message = 'The configuration has no folder of backups: set backup.folder, and restart the service.';
     throw new HoldfastError('UNSUPPORTED_OPERATION', message);
   }
 }
 
+const absentMessage =
+  'Its archive is not in the folder, and may exist elsewhere. If no copy is left anywhere: holdfast backup delete ID --gone';
+
 function busy(): HoldfastError {
   const message = 'Another backup or verification is under way. holdfast backup list shows it.';
   return new HoldfastError('LIMIT_EXCEEDED', message, { retryable: true });
+}
+
+function invalidState(message: string): HoldfastError {
+  return new HoldfastError('KMS_INVALID_STATE', message, { retryable: false });
 }
 
 function notFound(message: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', message);
 }
 
-function contentOf({ manifest, totals, bytes, isComplete }: CreatedArchive): Partial<BackupRecord> {
-  const sum = (pick: (counts: CreatedArchive['totals']['clusters'][number]) => number): number =>
-    totals.clusters.reduce((total, counts) => total + pick(counts), 0);
-  const omitted = manifest.clusters
-    .filter(({ omission }) => omission === 'not-connected' || omission === 'not-configured')
-    .reduce((total, { materials }) => total + materials, 0);
-  return {
-    state: isComplete ? 'COMPLETE' : 'INCOMPLETE',
-    sizeBytes: bytes,
-    keyMaterials: sum(({ materials }) => materials),
-    absentKeyMaterials: omitted + sum(({ missing, unavailable }) => missing + unavailable),
-    generations: clustersWithMaterial(manifest),
-  };
-}
-
-/** @throws ArchiveRefusal unless it is the archive of this backup, and every key proved itself */
-function requireProved({ backupId }: BackupRecord, { manifest, unproved }: VerifiedArchive): void {
-  if (manifest.archive_id !== backupId)
-    throw new ArchiveRefusal('not-authentic', `The file is another archive: ${manifest.archive_id}.`);
-  const [first] = unproved;
-  if (first === undefined) return;
-  const message = `Key material ${first.materialId} does not prove itself (${unproved.length} do not): ${first.message}`;
-  throw new ArchiveRefusal('not-authentic', message);
-}
-
-/** Only our own errors have messages for operators. */
-function wordsFor(error: unknown): string {
-  const isOurs =
-    error instanceof HoldfastError || error instanceof BackupStorageError || error instanceof ArchiveRefusal;
-  return isOurs ? error.message : 'It failed; the log has the cause.';
+async function orUnreadable<T>(look: Promise<T>): Promise<T> {
+  try {
+    return await look;
+  } catch (error) {
+    if (!(error instanceof BackupStorageError)) throw error;
+    throw new HoldfastError('KMS_INVALID_STATE', `What is in the folder of backups is not known. ${error.message}`, {
+      retryable: true,
+      cause: error,
+    });
+  }
 }

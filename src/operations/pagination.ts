@@ -1,7 +1,7 @@
 import { HoldfastError } from '../errors.js';
 
 /** The operations that answer in pages. Each refuses the markers of the others. */
-export type PagedOperation = 'ListKeys' | 'ListAliases' | 'DescribeCustomKeyStores';
+export type PagedOperation = 'ListKeys' | 'ListAliases' | 'DescribeCustomKeyStores' | 'DescribeBackups';
 
 /** One page as AWS shapes it: `nextMarker` is present only when `truncated` is true, because clients loop on its presence. */
 export interface Page<Item> {

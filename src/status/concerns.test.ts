@@ -97,6 +97,7 @@ const states: Record<string, ServiceStatus> = {
 const notStates = [
   'HoldfastDown',
   'HoldfastAuditFileRemoved',
+  'HoldfastBackupAbsent',
   'HoldfastBackupFailed',
   'HoldfastBackupOld',
   'HoldfastBackupRefused',

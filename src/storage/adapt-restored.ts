@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { sql, type Transaction } from 'kysely';
 import type { Clock } from '../clock.js';
 import type { CatalogSchema } from './schema.js';
@@ -27,6 +28,8 @@ export async function adaptRestored(
   clock: Clock,
 ): Promise<RestoredCounts> {
   await replaceIncarnation(transaction, predecessorIds);
+  // Before the record of time begins anew.
+  await recordUnknownBackups(transaction, clock);
   await holdDeletions(transaction, clock);
   // Their creates may have succeeded since: as intents they would be cleaned up, and the keys' material with them.
   const forgotten = await transaction.deleteFrom('intents').where('state', '=', 'open').executeTakeFirst();
@@ -49,6 +52,33 @@ export async function adaptRestored(
     raisedMaterials: Number(raised.numInsertedOrUpdatedRows ?? 0n),
     forgottenIntents: Number(forgotten.numDeletedRows),
   };
+}
+
+/**
+ * Archives that it does not know may hold keys that are deleted in it later: those that were begun after the copy was made,
+ * for which one record stands, and those that were under way, perhaps the one that it came from.
+ */
+async function recordUnknownBackups(transaction: Transaction<CatalogSchema>, clock: Clock): Promise<void> {
+  const now = clock.now().getTime();
+  const time = await transaction.selectFrom('time_record').select('last_seen_date').executeTakeFirst();
+  await transaction
+    .updateTable('backups')
+    .set({
+      ...{ state: 'FAILED', unknown_since_date: sql<number>`start_date` },
+      failure: 'It was under way in the catalog that was restored: how it ended is not known.',
+    })
+    .where('state', '=', 'RUNNING')
+    .execute();
+  await transaction
+    .insertInto('backups')
+    .values({
+      ...{ backup_id: randomBytes(16).toString('hex'), file_name: '', trigger_name: 'OPERATOR', state: 'FAILED' },
+      ...{ start_date: now, end_date: now, size_bytes: null, key_materials: 0, absent_key_materials: 0 },
+      ...{ generations: '[]', verification: null, verification_date: null, verification_failure: null },
+      ...{ removed_date: null, copied_date: null, gone_date: null, unknown_since_date: time?.last_seen_date ?? 0 },
+      failure: 'The catalog was restored: archives that were begun after the copy was made are not known to it.',
+    })
+    .execute();
 }
 
 /** It does not know which were cancelled since. */

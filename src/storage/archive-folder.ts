@@ -12,6 +12,7 @@ export function archiveFolder(folder: string): ArchiveFolder {
     return join(folder, name);
   };
   return {
+    list: () => inFolder(folder, () => list(folder)),
     removeAbandoned: () => inFolder(folder, () => removeAbandoned(folder)),
     create: (name) => inFolder(folder, () => FileArchive.begin(pathOf(name))),
     async *read(name) {
@@ -42,6 +43,12 @@ async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw storageError(folder, error);
   }
+}
+
+async function list(folder: string): Promise<ReadonlySet<string>> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink());
+  return new Set(files.map(({ name }) => name).filter((name) => !name.startsWith('.')));
 }
 
 /** The names that `PartialFile` gives to archives and snapshots, with SQLite's files beside those. */

@@ -16,9 +16,11 @@ interface Tombstones {
   /** Encryptions that were reserved under each material. */
   counts: object[];
   /** What a report of a deletion must name. */
-  backups: object[];
+  backups: { state: string; start_date: number }[];
   /** Its incarnation, and those that it follows. */
   incarnationIds: string[];
+  /** When it was last in use; 0 if it does not say. */
+  lastSeenMs: number;
 }
 
 /**
@@ -56,6 +58,7 @@ function readTombstones(file: string): Tombstones {
     const predecessors = tables.includes('catalog_predecessors')
       ? all<{ id: string }>('select incarnation_id as id from catalog_predecessors')
       : [];
+    const [seen] = all<{ ms: number }>('select last_seen_date as ms from time_record');
     const own = all<{ id: string }>('select incarnation_id as id from catalog_metadata');
     return {
       keys: all(`select * from keys where ${deleted}`),
@@ -66,6 +69,7 @@ function readTombstones(file: string): Tombstones {
       counts: all('select material_id, reserved_encryptions from encryption_reservations'),
       backups: tables.includes('backups') ? all('select * from backups') : [],
       incarnationIds: [...own, ...predecessors].map(({ id }) => id),
+      lastSeenMs: seen?.ms ?? 0,
     };
   } finally {
     connection.close();
@@ -73,7 +77,7 @@ function readTombstones(file: string): Tombstones {
 }
 
 function write(connection: Sqlite.Database, newer: Tombstones): void {
-  const { keys, materials, intents, counts, backups, incarnationIds } = newer;
+  const { keys, materials, intents, counts } = newer;
   connection.pragma('defer_foreign_keys = on');
   const dropAliases = connection.prepare(
     'delete from aliases where account = @account and region = @region and target_key_id = @key_id',
@@ -84,7 +88,7 @@ function write(connection: Sqlite.Database, newer: Tombstones): void {
   }
   for (const material of materials) put(connection, 'materials', material, ['material_id'], ['destroyed_date']);
   for (const intent of intents) put(connection, 'intents', intent, ['material_id'], ['state']);
-  for (const backup of backups) put(connection, 'backups', backup, ['backup_id'], ['state', 'removed_date']);
+  mergeBackups(connection, newer);
   // Counts never fall (invariant 9), and the newer catalog knows them.
   const raise = connection.prepare(
     `update encryption_reservations set reserved_encryptions = max(reserved_encryptions, @reserved_encryptions)
@@ -92,7 +96,25 @@ function write(connection: Sqlite.Database, newer: Tombstones): void {
   );
   for (const count of counts) raise.run(count);
   const follow = connection.prepare('insert or ignore into catalog_predecessors (incarnation_id) values (?)');
-  for (const id of incarnationIds) follow.run(id);
+  for (const id of newer.incarnationIds) follow.run(id);
+}
+
+/** The columns that a catalog of schema 9 or 10 does not have. */
+const noCopies = { copied_date: null, gone_date: null, unknown_since_date: null };
+
+/**
+ * The restored catalog says that archives may exist which it does not know. A newer catalog of the same line knows all that
+ * were begun until it was lost, and nothing was begun without a catalog. What was under way in it is unknown even so.
+ */
+function mergeBackups(connection: Sqlite.Database, { incarnationIds, lastSeenMs, backups }: Tombstones): void {
+  const followed = connection.prepare('select incarnation_id from catalog_predecessors').pluck().all();
+  const dropGap = connection.prepare("delete from backups where file_name = '' and unknown_since_date <= ?");
+  const isNewer = followed.some((id) => incarnationIds.includes(String(id))) && dropGap.run(lastSeenMs).changes > 0;
+  for (const backup of backups) {
+    const cut = backup.state === 'RUNNING' ? { state: 'FAILED', unknown_since_date: backup.start_date } : {};
+    const row = { ...noCopies, ...backup, ...cut };
+    put(connection, 'backups', row, ['backup_id'], isNewer ? Object.keys(row) : ['backup_id']);
+  }
 }
 
 /** Inserts a row, or changes these columns of the one that is there. The column names are those of our own tables. */

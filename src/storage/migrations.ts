@@ -12,6 +12,7 @@ import { createClusterLoads } from './schema-7.js';
 import { createWitnesses } from './schema-8.js';
 import { createBackups } from './schema-9.js';
 import { createPinRotations } from './schema-10.js';
+import { createBackupCopies } from './schema-11.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -34,6 +35,7 @@ const migrations: readonly Migration[] = [
   { version: 8, apply: createWitnesses },
   { version: 9, apply: createBackups },
   { version: 10, apply: createPinRotations },
+  { version: 11, apply: createBackupCopies },
 ];
 
 /** The newest schema that this binary knows. */

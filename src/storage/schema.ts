@@ -206,7 +206,8 @@ export interface BackupRow {
   backup_id: string;
   file_name: string;
   trigger_name: BackupRecord['trigger'];
-  state: BackupRecord['state'];
+  /** `FAILED` with an `unknown_since_date`: the state is `UNKNOWN`. */
+  state: Exclude<BackupRecord['state'], 'UNKNOWN'>;
   start_date: number;
   end_date: number | null;
   size_bytes: number | null;
@@ -218,6 +219,9 @@ export interface BackupRow {
   verification_date: number | null;
   verification_failure: string | null;
   removed_date: number | null;
+  copied_date: number | null;
+  gone_date: number | null;
+  unknown_since_date: number | null;
 }
 
 /** A `TimeRecord`; one row at most. */

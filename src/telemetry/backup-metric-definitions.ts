@@ -39,7 +39,12 @@ export const backupGaugeDefinitions = {
   },
   backupRefused: {
     name: 'holdfast_backup_refused',
-    help: '1 if the last verification refused its archive, else 0.',
+    help: '1 if the last verification refused its archive, or did not find its file, else 0.',
+    labels: [],
+  },
+  backupAbsent: {
+    name: 'holdfast_backup_absent_archives',
+    help: 'Archives whose file should be in the folder and is not.',
     labels: [],
   },
 } as const satisfies Record<string, MetricDefinition>;

@@ -1,4 +1,4 @@
-import type { BackupSummary } from '../backup/backup-record.js';
+import type { BackupSummary } from '../backup/summary.js';
 import type { Logger } from 'pino';
 import { type Clock, delay } from '../clock.js';
 import type { ClusterStatus } from '../hsm/clusters.js';

@@ -89,7 +89,7 @@ describe('every method', () => {
   it('DescribeKeyDeletion reports a key that is not deleted', async () => {
     const created = (await bench.call('CreateKey'))['key_metadata'] as Message;
     const report = await bench.call('DescribeKeyDeletion', { key_id: created['key_id'] });
-    expect(report).toEqual({ key_id: created['key_id'], complete: false });
+    expect(report).toEqual({ key_id: created['key_id'], complete: false, retaining_backup_count: 0 });
     expect(
       await bench.client.refusal('DescribeKeyDeletion', { key_id: '00000000-1111-4222-8333-444444444444' }),
     ).toMatchObject({ reason: 'NOT_FOUND' });

@@ -1,88 +1,18 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import type { BackupRecord } from '../../src/backup/backup-record.js';
-import { systemClock } from '../../src/clock-system.js';
-import type { HsmCluster } from '../../src/clusters/hsm-cluster.js';
 import { HoldfastError } from '../../src/errors.js';
-import { randomIdentifiers } from '../../src/ids.js';
-import { Backups, type BackupsOptions } from '../../src/jobs/backups.js';
-import { describeKeyDeletion } from '../../src/operations/backups/describe-key-deletion.js';
 import { archiveFolder } from '../../src/storage/archive-folder.js';
 import { catalogSnapshots } from '../../src/storage/catalog-snapshot.js';
-import { ManualClock } from '../manual-clock.js';
 import { waitFor } from '../wait-for.js';
-import { WrappedCluster } from '../wrapped-cluster.js';
+import { archiveOf, backupsOf, closeSite, ended, keyOf, type Site, site } from './backup-site.js';
 import { clusterId, codeOf } from './fixture.js';
 
 /** Backups of a service on a wrapped cluster: by operators, by the clock, and several processes at once. */
 
 const hourMs = 3_600_000;
-let made: WrappedCluster | undefined;
-const started: Backups[] = [];
 
-afterEach(async () => {
-  await Promise.all(started.splice(0).map((backups) => backups.stop()));
-  await made?.dispose();
-  made = undefined;
-});
-
-interface Site {
-  on: WrappedCluster;
-  cluster: HsmCluster;
-  clock: ManualClock;
-  folder: string;
-}
-
-async function site(keys = 2): Promise<Site> {
-  const on = await WrappedCluster.make(2);
-  made = on;
-  const cluster = await on.connected();
-  const folder = join(on.folder, 'backups');
-  mkdirSync(folder);
-  for (let count = 0; count < keys; count++) await on.makeKey(cluster);
-  return { on, cluster, folder, clock: new ManualClock(systemClock.now()) };
-}
-
-function archiveOf({ on, cluster, clock }: Site): BackupsOptions['archive'] {
-  return {
-    clock,
-    identity: { partition: 'aws', region: 'eu-central-1', accounts: ['111122223333'] },
-    holdfastVersion: '0.0.0',
-    clusters: () => [{ clusterId, name: 'primary', replication: 'wrapped', trust: 'enforced' }],
-    connectedCluster: () => cluster,
-    isMaterialKept: (id) => on.catalog.isMaterialKept(id),
-    turn: () => Promise.resolve(),
-    // The clock of the cluster is another one.
-    callTimeoutMs: 1e12,
-  };
-}
-
-function backupsOf(site: Site, change: Partial<BackupsOptions> = {}, holder?: string): Backups {
-  const { on, folder } = site;
-  const { audit, leases } = on.own(holder);
-  const backups = new Backups({
-    catalog: on.catalog,
-    storage: {
-      folder: archiveFolder(folder),
-      snapshots: catalogSnapshots(join(on.folder, 'catalog.db'), folder),
-    },
-    archive: archiveOf(site),
-    ...{ audit, leases, identifiers: randomIdentifiers, everyMs: null, keep: 2 },
-    onBackgroundError: (error, what) => void on.backgroundErrors.push({ error, what }),
-    ...change,
-  });
-  started.push(backups);
-  return backups;
-}
-
-async function ended(backups: Backups, backupId: string): Promise<BackupRecord> {
-  return waitFor(async () => {
-    const found = (await backups.describe()).find((each) => each.backupId === backupId);
-    expect(found?.state).not.toBe('RUNNING');
-    return found!;
-  });
-}
+afterEach(closeSite);
 
 const acts = ({ on }: Site): string[] =>
   on.auditEvents.map(({ operation, outcome }) => `${operation} ${outcome}`).filter((act) => /Backup/.test(act));
@@ -96,7 +26,7 @@ test('a backup is recorded, audited, verified by all its keys, and read in parts
     generations: [{ clusterId, generation: 1 }],
   });
   await backups.startVerification(backupId);
-  await waitFor(async () => expect((await backups.describe())[0]).toMatchObject({ verification: 'PASSED' }));
+  await waitFor(async () => expect(await backups.find(backupId)).toMatchObject({ verification: 'PASSED' }));
   const { data, sizeBytes } = await backups.read(backupId, 0);
   expect(data.length).toBe(sizeBytes);
   expect((await backups.read(backupId, sizeBytes - 3)).data.length).toBe(3);
@@ -121,7 +51,11 @@ test('one process at a time works on backups, and the one after a crash ends wha
   const record = await ended(busy, backupId);
   await waitFor(async () => expect(await codeOf(waiting.startVerification(backupId))).toBe('no error'));
   // As a process that was killed leaves it.
-  await here.on.catalog.recordBackup({ ...record, backupId: 'ee'.repeat(16), state: 'RUNNING', endTime: null });
+  await here.on.catalog.recordBackup({
+    ...record,
+    backupId: 'ee'.repeat(16),
+    ...{ fileName: 'another', state: 'RUNNING', endTime: null },
+  });
   const left = `.holdfast-20260101T000000Z-eeeeeeee.backup.1-${'a'.repeat(12)}.partial`;
   for (const name of [left, `.catalog.snapshot.1-${'a'.repeat(12)}.partial`])
     writeFileSync(join(here.folder, name), 'left');
@@ -176,14 +110,16 @@ test('the schedule makes one in time, keeps the newest, and removes nothing that
   backups.start();
   for (let round = 1; round <= 4; round++) {
     await waitFor(async () => {
-      const scheduled = (await here.on.catalog.listBackups()).filter(({ trigger }) => trigger === 'SCHEDULE');
+      const scheduled = (await here.on.catalog.listBackups(undefined, 100)).filter(
+        ({ trigger }) => trigger === 'SCHEDULE',
+      );
       expect(scheduled.filter(({ state }) => state === 'COMPLETE')).toHaveLength(round);
       expect(scheduled.filter(({ removedTime }) => removedTime === null)).toHaveLength(Math.min(round, 2));
       expect(here.clock.scheduled).toBe(1);
     });
     if (round < 4) here.clock.advance(hourMs);
   }
-  const kept = (await here.on.catalog.listBackups()).filter(({ removedTime }) => removedTime === null);
+  const kept = (await here.on.catalog.listBackups(undefined, 100)).filter(({ removedTime }) => removedTime === null);
   expect(kept.map(({ trigger }) => trigger).sort()).toEqual(['OPERATOR', 'SCHEDULE', 'SCHEDULE']);
   const names = [...kept.map(({ fileName }) => fileName), 'holdfast-of-mine.backup'];
   expect(readdirSync(here.folder).sort()).toEqual(names.sort());
@@ -199,29 +135,23 @@ test('without a folder every request is refused', async () => {
 test('a deletion is complete once no backup that may hold the key is left', async () => {
   const here = await site(2);
   const backups = backupsOf(here);
-  const [material] = await here.on.catalog.listMaterialsOfCluster(clusterId, undefined, 1);
-  const scope = { account: '111122223333', region: 'eu-central-1' };
-  const { keyId } = material!;
-  const report = () => describeKeyDeletion({ catalog: here.on.catalog, backups }, scope, { keyId });
-  expect(await report()).toEqual({ keyId, complete: false, retainingBackups: [] });
+  const { keyId, report, destroy } = await keyOf(here, backups);
+  expect(await report()).toEqual({ keyId, complete: false, retainingBackups: [], retainingBackupCount: 0 });
 
   const holding = await ended(backups, await backups.startBackup());
-  const deletionDate = here.clock.now();
-  const pending = { state: 'PendingDeletion', deletionDate, pendingDeletionWindowInDays: 7 } as const;
-  await here.on.catalog.changeKeyState(scope, keyId, ['Enabled'], pending);
-  await here.on.catalog.beginDeletion(scope, keyId, deletionDate);
-  await here.on.catalog.completeDeletion(scope, keyId, deletionDate);
+  const deletionDate = await destroy();
   const { backupId, fileName, startTime } = holding;
   expect(await report()).toEqual({
     ...{ keyId, complete: false, destroyedTime: deletionDate },
-    retainingBackups: [{ backupId, fileName, startTime }],
+    retainingBackups: [{ backupId, fileName, startTime, place: 'FOLDER' }],
+    retainingBackupCount: 1,
   });
 
-  await waitFor(async () => expect(await codeOf(backups.remove(backupId))).toBe('KMS_INVALID_STATE'));
+  await waitFor(async () => expect(await codeOf(backups.remove(backupId, false))).toBe('KMS_INVALID_STATE'));
   // More than the clocks of two nodes may be apart.
   here.clock.advance(11 * 60_000);
   await ended(backups, await backups.startBackup());
-  await waitFor(async () => expect(await codeOf(backups.remove(backupId))).toBe('no error'));
+  await waitFor(async () => expect(await codeOf(backups.remove(backupId, false))).toBe('no error'));
   expect(readdirSync(here.folder)).not.toContain(fileName);
   expect(await report()).toMatchObject({ complete: true, retainingBackups: [] });
 });

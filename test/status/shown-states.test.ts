@@ -302,6 +302,7 @@ const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string
   backupVerifiedTime: 'asked',
   backupIncomplete: 'asked',
   backupRefused: 'asked',
+  backupAbsent: 'asked',
   deletionsHeld: 'asked',
   unaccountedMaterials:
     'event: what the last inventory saw, which each connect and each member that comes back makes anew',

@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IncomingCall } from '../../src/api/dispatcher.js';
-import { type BackupRecord, summaryOf } from '../../src/backup/backup-record.js';
+import type { BackupRecord } from '../../src/backup/backup-record.js';
+import { summaryOf } from '../../src/backup/summary.js';
 import { HoldfastError } from '../../src/errors.js';
 import type { FinishedAttempt } from '../../src/hsm/attempts.js';
 import type { NativeTokenInfo } from '../../src/hsm/native.js';
@@ -284,7 +285,7 @@ const failedStore = 'key_store="cks-1",cluster="main"';
 const goodBackup: BackupRecord = {
   ...{ backupId: '1'.repeat(32), fileName: 'a', trigger: 'SCHEDULE', state: 'COMPLETE', failure: null },
   ...{ startTime: new Date(100_000), endTime: new Date(107_000), sizeBytes: 5_000, removedTime: null },
-  ...{ keyMaterials: 3, absentKeyMaterials: 0, generations: [] },
+  ...{ keyMaterials: 3, absentKeyMaterials: 0, generations: [], copiedTime: null, goneTime: null, unknownSince: null },
   ...{ verification: 'PASSED', verificationTime: new Date(200_000), verificationFailure: null },
 };
 const failedBackup: BackupRecord = { ...goodBackup, state: 'FAILED', sizeBytes: null, verification: null };
@@ -309,7 +310,7 @@ const sources = {
       ],
     },
   ],
-  backups: () => summaryOf([failedBackup, goodBackup], 3_600_000),
+  backups: () => summaryOf([failedBackup, goodBackup], 3_600_000, new Set(['a'])),
   loads: {
     memberLoad: () => ({ operationsPerSecond: 15, utilisation: 0.5, ceiling: 30 }),
     capacityOf: () => ({ limitDate: new Date(90_000) }),
@@ -357,6 +358,7 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
   backupVerifiedTime: { holdfast_backup_last_verified_timestamp_seconds: 200 },
   backupIncomplete: { holdfast_backup_incomplete: 1 },
   backupRefused: { holdfast_backup_refused: 0 },
+  backupAbsent: { holdfast_backup_absent_archives: 0 },
   keyStoreState: {
     [`holdfast_key_store_connection_state{${failedStore},state="FAILED"}`]: 1,
     [`holdfast_key_store_connection_state{${failedStore},state="DISCONNECTED"}`]: 0,

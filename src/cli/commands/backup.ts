@@ -3,13 +3,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { Backup } from '../../faces/grpc/gen/holdfast/admin/v1/backup_service.js';
-import { backupLines, manifestLines } from '../backup-lines.js';
+import { backupLines, keyReportLines, manifestLines } from '../backup-lines.js';
 import { withClient } from '../client-action.js';
 import type { KmsClient } from '../client.js';
 import { addConnectionOptions } from '../connection.js';
 import { downloadBackup } from '../download-backup.js';
 import { CliError, exitCodes, localError } from '../exit-codes.js';
+import { parseWholeNumber } from '../number-option.js';
 import { printDone, printList } from '../output.js';
+import { allPages, eachItem, type Page } from '../pages.js';
 import { toProtoJson } from '../proto-json.js';
 import { type Terminal, writeJson, writeLines } from '../terminal.js';
 import { addDrillCommand } from './backup-drill.js';
@@ -79,12 +81,24 @@ function addList(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('list')
     .description('list the backups that the catalog has recorded, the newest first')
-    .addHelpText('after', '\nExample:\n  holdfast backup list --output json | jq .backups[0]');
+    .option('--limit <number>', 'the newest only, at most so many', parseWholeNumber)
+    .addHelpText('after', '\nExample:\n  holdfast backup list --limit 1 --output json | jq .backups[0]');
   addConnectionOptions(command).action(
-    withClient<object, []>(terminal, async ({ client, options }) => {
-      const { backups } = await client.call('describeBackups', {});
-      const columns = ['backup_id', 'state', 'start_time', 'key_materials', 'size_bytes', 'verification', 'file_name'];
-      await printList(terminal, options.output, { name: 'backups', items: backups, columns });
+    withClient<{ limit?: number }, []>(terminal, async ({ client, options }) => {
+      const columns = [
+        'backup_id',
+        'state',
+        'place',
+        'start_time',
+        'key_materials',
+        'size_bytes',
+        'verification',
+        'file_name',
+      ];
+      if (options.limit !== undefined && options.limit < 1)
+        throw new CliError(exitCodes.usage, 'USAGE', 'use a limit of 1 or more');
+      const items = await allPages(backupPage(client, options.limit), options.limit);
+      await printList(terminal, options.output, { name: 'backups', items, columns });
     }),
   );
 }
@@ -96,9 +110,7 @@ function addVerify(parent: Command, terminal: Terminal): void {
     .addHelpText('after', verifyExamples);
   addConnectionOptions(command).action(
     withClient<object, [string?]>(terminal, async ({ client, options }, wanted) => {
-      const { backups } = await client.call('describeBackups', { backupId: wanted });
-      const hasArchive = ({ sizeBytes, removedTime }: Backup) => sizeBytes !== undefined && removedTime === undefined;
-      const before = wanted === undefined ? backups.find(hasArchive) : backups[0];
+      const before = wanted === undefined ? await newestArchive(client) : await described(client, wanted);
       if (before?.backupId === undefined)
         throw new CliError(exitCodes.refused, 'NOT_FOUND', 'there is no archive to verify: holdfast backup create');
       await client.call('verifyBackup', { backupId: before.backupId });
@@ -122,42 +134,50 @@ function addVerify(parent: Command, terminal: Terminal): void {
   );
 }
 
+const deleteExamples = `
+Examples:
+  holdfast backup delete 0f1e2d3c4b5a69788796a5b4c3d2e1f0
+  holdfast backup delete 0f1e2d3c4b5a69788796a5b4c3d2e1f0 --gone
+
+An archive that somebody read (create --to), or whose file is gone, may exist elsewhere: it counts in holdfast backup key-report
+until you say that no copy is left.`;
+
 function addDelete(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('delete <backup-id>')
     .description('remove an archive from the folder of the server; never the newest complete one')
-    .addHelpText('after', '\nExample:\n  holdfast backup delete 0f1e2d3c4b5a69788796a5b4c3d2e1f0');
+    .option('--gone', 'you know that no copy of it is left anywhere')
+    .addHelpText('after', deleteExamples);
   addConnectionOptions(command).action(
-    withClient<object, [string]>(terminal, async ({ client, options }, backupId) => {
-      await client.call('deleteBackup', { backupId });
-      await printDone(
-        terminal,
-        options.output,
-        `removed the archive of backup ${backupId}; copies elsewhere are yours to remove`,
-      );
+    withClient<{ gone?: true }, [string]>(terminal, async ({ client, options }, backupId) => {
+      await client.call('deleteBackup', { backupId, noCopyIsLeft: options.gone });
+      const place: string = (await described(client, backupId))?.place ?? '';
+      const rest =
+        place === 'ARCHIVE_PLACE_COPIED'
+          ? 'it was read before, so a copy may exist: say with --gone when there is none'
+          : 'copies that were taken without holdfast are yours to remove';
+      await printDone(terminal, options.output, `removed the archive of backup ${backupId}; ${rest}`);
     }),
   );
 }
+
+const keyReportExamples = `
+Example:
+  holdfast backup key-report 1234abcd-12ab-34cd-56ef-1234567890ab --output json
+
+Complete: the members have destroyed the key, and every archive that may hold it is known to be gone. A copy that was taken
+without holdfast (cp, a snapshot of the disk) is not known to the server.`;
 
 function addKeyReport(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('key-report <key-id>')
     .description('report whether a key is destroyed, and which backups may still hold it')
-    .addHelpText(
-      'after',
-      '\nExample:\n  holdfast backup key-report 1234abcd-12ab-34cd-56ef-1234567890ab --output json\n\nIt knows the archives in the folder of the server, and no copies elsewhere.',
-    );
+    .addHelpText('after', keyReportExamples);
   addConnectionOptions(command).action(
     withClient<object, [string]>(terminal, async ({ client, options }, keyId) => {
       const report = await client.call('describeKeyDeletion', { keyId });
       if (options.output === 'json') return writeJson(terminal.stdout, toProtoJson(report));
-      const { complete, destroyedTime, retainingBackups } = report;
-      const destroyed =
-        destroyedTime === undefined ? 'is not destroyed' : `was destroyed at ${destroyedTime.toISOString()}`;
-      const lines = [`key ${keyId} ${destroyed}; its deletion is ${complete === true ? 'complete' : 'NOT complete'}`];
-      for (const { fileName, startTime } of retainingBackups)
-        lines.push(`  may be in ${fileName ?? ''} of ${startTime?.toISOString() ?? ''}`);
-      return writeLines(terminal.stdout, lines);
+      return writeLines(terminal.stdout, keyReportLines(keyId, report));
     }),
   );
 }
@@ -184,6 +204,30 @@ function addDescribe(parent: Command, terminal: Terminal): void {
     });
 }
 
+const largestPage = 1_000;
+
+/** Reads a page of backups, no larger than what is wanted of all. */
+function backupPage(client: KmsClient, wanted = largestPage): (marker: string | undefined) => Promise<Page<Backup>> {
+  return async (marker) => {
+    const limit = Math.min(wanted, largestPage);
+    const { backups: items, ...page } = await client.call('describeBackups', { limit, marker });
+    return { ...page, items };
+  };
+}
+
+async function described(client: KmsClient, backupId: string): Promise<Backup | undefined> {
+  const { backups } = await client.call('describeBackups', { backupId });
+  return backups[0];
+}
+
+async function newestArchive(client: KmsClient): Promise<Backup | undefined> {
+  for await (const backup of eachItem(backupPage(client))) {
+    const ended = ['BACKUP_STATE_COMPLETE', 'BACKUP_STATE_INCOMPLETE'];
+    if (ended.includes(stateOf(backup)) && backup.removedTime === undefined) return backup;
+  }
+  return undefined;
+}
+
 const stateOf = ({ state = '' }: { state?: string | undefined }): string => state;
 const workOn = ({ work = '' }: { work?: string | undefined }): string => work;
 
@@ -200,8 +244,7 @@ async function awaitEnd(
   isOver: (backup: Backup) => boolean,
 ): Promise<Backup> {
   for (;;) {
-    const { backups } = await client.call('describeBackups', { backupId });
-    const [seen] = backups;
+    const seen = await described(client, backupId);
     if (seen !== undefined && isOver(seen)) return seen;
     const { doneKeyMaterials: done = 0, totalKeyMaterials: total = 0 } = seen ?? {};
     if (terminal.stderr.isTTY === true) terminal.stderr.write(`${done} of ${total} keys\n`);

@@ -41,6 +41,7 @@ async function record(hoursAgo: number, change: Partial<BackupRecord> = {}): Pro
     ...{ backupId, fileName: backupId, trigger: 'SCHEDULE', state: 'COMPLETE', startTime, endTime: startTime },
     ...{ sizeBytes: 1, keyMaterials: 1, absentKeyMaterials: 0, generations: [], failure: null },
     ...{ verification: 'PASSED', verificationTime: startTime, verificationFailure: null, removedTime: null },
+    ...{ copiedTime: null, goneTime: null, unknownSince: null },
     ...change,
   });
 }

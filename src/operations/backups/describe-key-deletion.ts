@@ -1,7 +1,6 @@
-import { type BackupRecord, holdsMaterial } from '../../backup/backup-record.js';
 import type { KeyCatalog } from '../../keys/catalog.js';
 import type { Scope } from '../../calls/scope.js';
-import type { BackupAdministration } from '../../backup/ports.js';
+import type { BackupAdministration, BackupReport } from '../../backup/ports.js';
 import { HoldfastError } from '../../errors.js';
 import { onAccount } from '../operation.js';
 
@@ -14,13 +13,20 @@ export interface DescribeKeyDeletionRequest {
 /** What is left of a key. */
 export interface DescribeKeyDeletionResponse {
   keyId: string;
-  /** Whether the members have destroyed every material of the key, and no backup that the catalog knows holds one. */
+  /** Whether the members have destroyed every material of the key, and every archive that may hold one is known to be gone. */
   complete: boolean;
   /** When the last material was destroyed on the members; left out before. */
   destroyedTime?: Date;
-  /** The backups that hold a material of the key, the newest first. */
-  retainingBackups: Pick<BackupRecord, 'backupId' | 'fileName' | 'startTime'>[];
+  /** The backups that may hold a material of the key, the newest first; at most 1,000. */
+  retainingBackups: RetainingBackup[];
+  /** How many there are. */
+  retainingBackupCount: number;
 }
+
+/** A backup that may hold a key. */
+type RetainingBackup = Pick<BackupReport, 'backupId' | 'fileName' | 'startTime' | 'place'> & { unknownSince?: Date };
+
+const maxNamed = 1_000;
 
 /** Also of keys that are not deleted yet. @throws NOT_FOUND for a key that has never been in the account */
 export async function describeKeyDeletion(
@@ -31,16 +37,21 @@ export async function describeKeyDeletion(
   const key = await catalog.findKey(scope, keyId);
   if (key === undefined) throw new HoldfastError('NOT_FOUND', `There has never been a key ${keyId} in this account.`);
   const materials = await catalog.listMaterialsOfKey(keyId);
-  const reports = await backups.describe();
-  const retaining = reports.filter((report) => materials.some((material) => holdsMaterial(report, material)));
+  // After the materials: a backup that begins between the two looks cannot hold one that was destroyed before the first.
+  const retaining = await backups.mayHold(materials);
   const dates = materials.map(({ destroyedDate }) => destroyedDate?.getTime());
   const lastMs = dates.every((date) => date !== undefined) ? Math.max(...dates) : undefined;
   return {
     keyId,
     complete: key.state === 'Deleted' && lastMs !== undefined && retaining.length === 0,
     ...(lastMs === undefined ? {} : { destroyedTime: new Date(lastMs) }),
-    retainingBackups: retaining.map(({ backupId, fileName, startTime }) => ({ backupId, fileName, startTime })),
+    retainingBackups: retaining.slice(0, maxNamed).map(retainingBackup),
+    retainingBackupCount: retaining.length,
   };
+}
+
+function retainingBackup({ backupId, fileName, startTime, place, unknownSince }: BackupReport): RetainingBackup {
+  return { backupId, fileName, startTime, place, ...(unknownSince === null ? {} : { unknownSince }) };
 }
 
 /** The descriptor of DescribeKeyDeletion, with its function. */

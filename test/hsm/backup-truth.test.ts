@@ -1,0 +1,204 @@
+import { copyFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, expect, test } from 'vitest';
+import type { BackupRecord } from '../../src/backup/backup-record.js';
+import { waitFor } from '../wait-for.js';
+import { archiveOf, backupsOf, closeSite, ended, keyOf, type Site, site } from './backup-site.js';
+import { clusterId, codeOf } from './fixture.js';
+
+/** A deletion is complete only when every archive that was ever made, and may hold the key, is known to be gone. */
+
+afterEach(closeSite);
+
+const elevenMinutesMs = 11 * 60_000;
+
+/** A second archive, which began so late that it cannot hold what was destroyed before: others may be removed then. */
+async function makeLater(here: Site, backups: ReturnType<typeof backupsOf>): Promise<BackupRecord> {
+  here.clock.advance(elevenMinutesMs);
+  return ended(backups, await waitFor(() => backups.startBackup()));
+}
+
+test('a backup that runs counts, and so does one that a killed process has finished', async () => {
+  const here = await site(2);
+  let proceed = (): void => undefined;
+  const held = new Promise<void>((resolve) => (proceed = resolve));
+  const turn = (): Promise<void> => held;
+  const backups = backupsOf(here, { archive: { ...archiveOf(here), turn } });
+  const { report, destroy } = await keyOf(here, backups);
+  const backupId = await backups.startBackup();
+  await destroy();
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [{ backupId, place: 'MAKING' }] });
+  proceed();
+  const whole = await ended(backups, backupId);
+  // The archive has its name, and the process was killed before it could say so.
+  const cut = { state: 'RUNNING', endTime: null, sizeBytes: null, keyMaterials: 0, generations: [] } as const;
+  await here.on.catalog.recordBackup({ ...whole, ...cut });
+  expect(await report()).toMatchObject({ complete: false });
+  const next = backupsOf(here, {}, 'the next process');
+  await makeLater(here, next);
+  expect(await here.on.catalog.findBackup(backupId)).toMatchObject({
+    ...{ state: 'COMPLETE', sizeBytes: whole.sizeBytes, keyMaterials: whole.keyMaterials, failure: null },
+    generations: whole.generations,
+  });
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [{ backupId, place: 'FOLDER' }] });
+});
+
+test('an archive without a record of its end is found, also if the record says that it failed', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const made = await ended(backups, await backups.startBackup());
+  await destroy();
+  // Its end could not be audited, for example.
+  await here.on.catalog.recordBackup({ ...made, state: 'FAILED', generations: [], sizeBytes: null });
+  const retained = { complete: false, retainingBackups: [{ backupId: made.backupId, place: 'FOLDER' }] };
+  expect(await report()).toMatchObject(retained);
+  backups.start();
+  await waitFor(async () =>
+    expect(await here.on.catalog.findBackup(made.backupId)).toMatchObject({ state: 'COMPLETE' }),
+  );
+  expect(await report()).toMatchObject(retained);
+});
+
+test('archives that the catalog has no record of are named, and recorded; other files are no business of the service', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const { fileName, backupId } = await ended(backups, await backups.startBackup());
+  await destroy();
+  renameSync(join(here.folder, fileName), join(here.folder, 'of-last-week.archive'));
+  const raw = new Database(join(here.on.folder, 'catalog.db'));
+  raw.exec('delete from backups');
+  raw.close();
+  writeFileSync(join(here.folder, 'notes.txt'), 'mine');
+  const [found] = (await report()).retainingBackups;
+  expect(found).toMatchObject({ backupId, fileName: 'of-last-week.archive', place: 'FOLDER' });
+  backups.start();
+  await waitFor(async () =>
+    expect(await here.on.catalog.findBackup(backupId)).toMatchObject({
+      ...{ state: 'COMPLETE', trigger: 'OPERATOR', fileName: 'of-last-week.archive' },
+      generations: [{ clusterId, generation: 1 }],
+    }),
+  );
+  expect(await here.on.catalog.listBackups(undefined, 10)).toHaveLength(1);
+  expect(await report()).toMatchObject({ complete: false, retainingBackupCount: 1 });
+});
+
+test('a damaged archive counts until it is removed', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  writeFileSync(join(here.folder, 'damaged'), 'holdfast backup 1\nand then something else');
+  await destroy();
+  expect(await report()).toMatchObject({
+    complete: false,
+    retainingBackups: [{ fileName: 'damaged', place: 'FOLDER' }],
+  });
+  backups.start();
+  const [record] = await waitFor(async () => {
+    const records = await here.on.catalog.listBackups(undefined, 10);
+    expect(records).toMatchObject([{ state: 'UNKNOWN', fileName: 'damaged' }]);
+    return records;
+  });
+  expect(await report()).toMatchObject({ complete: false, retainingBackupCount: 1 });
+  await waitFor(() => backups.remove(record!.backupId, false));
+  expect(readdirSync(here.folder)).toEqual([]);
+  expect(await report()).toMatchObject({ complete: true });
+});
+
+test('an archive whose file is absent counts until an operator says that no copy is left', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const { backupId, fileName } = await ended(backups, await backups.startBackup());
+  await destroy();
+  await makeLater(here, backups);
+  rmSync(join(here.folder, fileName));
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [{ backupId, place: 'ABSENT' }] });
+  await waitFor(async () => expect(await codeOf(backups.remove(backupId, false))).toBe('KMS_INVALID_STATE'));
+  expect(await report()).toMatchObject({ complete: false });
+  await waitFor(() => backups.remove(backupId, true));
+  expect(await report()).toMatchObject({ complete: true });
+  expect(await here.on.catalog.findBackup(backupId)).toMatchObject({ goneTime: here.clock.now() });
+});
+
+test('an archive that was read counts after its removal, until an operator says that no copy is left', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const { backupId, fileName } = await ended(backups, await backups.startBackup());
+  await backups.read(backupId, 0);
+  copyFileSync(join(here.folder, fileName), join(here.folder, 'second'));
+  await destroy();
+  await makeLater(here, backups);
+  await waitFor(() => backups.remove(backupId, false));
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [{ backupId, place: 'COPIED' }] });
+  await waitFor(() => backups.remove(backupId, true));
+  // What an operator says does not hide what is there.
+  expect(await report()).toMatchObject({
+    complete: false,
+    retainingBackups: [{ fileName: 'second', place: 'FOLDER' }],
+  });
+  rmSync(join(here.folder, 'second'));
+  expect(await report()).toMatchObject({ complete: true });
+});
+
+test('archives that a restored catalog does not know count until an operator says that none is left', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const made = await makeLater(here, backups);
+  const unknown = { ...made, state: 'UNKNOWN', generations: [], fileName: '', backupId: 'ab'.repeat(16) } as const;
+  await here.on.catalog.recordBackup({ ...unknown, unknownSince: new Date(0) });
+  await destroy();
+  await makeLater(here, backups);
+  await waitFor(() => backups.remove(made.backupId, true));
+  const left = { backupId: unknown.backupId, place: 'UNKNOWN', unknownSince: new Date(0) };
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [left] });
+  await waitFor(async () => expect(await codeOf(backups.remove(unknown.backupId, false))).toBe('KMS_INVALID_STATE'));
+  await waitFor(() => backups.remove(unknown.backupId, true));
+  expect(await report()).toMatchObject({ complete: true });
+});
+
+test('a report of a folder that cannot be read is no report', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report } = await keyOf(here, backups);
+  rmSync(here.folder, { recursive: true });
+  await expect(report()).rejects.toMatchObject({ code: 'KMS_INVALID_STATE', retryable: true });
+});
+
+test('a verification beside a removal does not bring the archive back', async () => {
+  const here = await site(1);
+  const remover = backupsOf(here, {}, 'another process');
+  const first = await ended(remover, await remover.startBackup());
+  await makeLater(here, remover);
+  let isRemoved = false;
+  const { catalog } = here.on;
+  // Between the look before the lease and the lease.
+  const findBackup = async (backupId: string): Promise<BackupRecord | undefined> => {
+    const found = await catalog.findBackup(backupId);
+    if (!isRemoved) await waitFor(() => remover.remove(backupId, false));
+    isRemoved = true;
+    return found;
+  };
+  const verifier = backupsOf(here, { catalog: { ...catalog, findBackup } });
+  expect(await codeOf(verifier.startVerification(first.backupId))).toBe('NOT_FOUND');
+  expect(await catalog.findBackup(first.backupId)).toMatchObject({ removedTime: here.clock.now(), verification: null });
+});
+
+test('an archive whose file is absent fails its verification, and is no longer the newest complete one', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { backupId, fileName } = await ended(backups, await backups.startBackup());
+  rmSync(join(here.folder, fileName));
+  await waitFor(() => backups.startVerification(backupId));
+  await waitFor(async () =>
+    expect(await backups.find(backupId)).toMatchObject({
+      ...{ verification: 'FAILED', place: 'ABSENT' },
+      verificationFailure: 'Its file is not in the folder of backups any more.',
+    }),
+  );
+  expect(backups.summary).toMatchObject({ lastComplete: undefined, isLastRefused: true, absent: 1 });
+});
