@@ -3,14 +3,17 @@ import type { FaultHsm, TracedCall } from '../native/fault-hsm.js';
 
 /** One place: before a call, after it, or so many fifths of its duration inside it. */
 export interface CrashPoint {
-  /** The index of the member whose token is called. */
+  /** The index of the member whose token is called; -1 for a commit of the catalog. */
   readonly member: number;
+  /** For a commit: the module that makes it. */
   readonly functionName: string;
   /** Which call of the function on this member, from 1. */
   readonly ordinal: number;
   readonly place: 'before' | 'after' | 'in';
   /** Whether a token may have another state after the call. */
   readonly changes: boolean;
+  /** Whether the process dies that waits for the one that makes the call, with it. */
+  readonly withParent?: boolean;
   /** For `in`: how many fifths of the recorded duration, and how many microseconds they are. */
   readonly fifths?: number;
   readonly insideUs?: number;
@@ -26,13 +29,18 @@ const writingFunctions = new Set([
 ]);
 /** An object that is written to disk takes several milliseconds, one of a session some microseconds. */
 const fastestWriteMs = 0.5;
-/** SoftHSM writes its token's file at each login. */
-const otherChanges = new Set(['C_Login', 'C_Initialize', 'C_Finalize']);
+/**
+ * SoftHSM writes its token's file at each login and each change of a PIN. It writes it in place, so a kill inside C_SetPIN
+ * loses the token (measured with 2.6.1: no slot has it afterwards): that says nothing of who called it.
+ */
+const otherChanges = new Set(['C_Login', 'C_SetPIN', 'C_Initialize', 'C_Finalize']);
 
 /** The name by which results are kept, the same in every run. */
-export function pointName({ member, functionName, ordinal, place, fifths }: CrashPoint): string {
+export function pointName({ member, functionName, ordinal, place, fifths, withParent }: CrashPoint): string {
   const where = place === 'in' ? `in ${fifths}/5 of` : place;
-  return `member ${'abcdefgh'.charAt(member)}: ${where} ${functionName} ${ordinal}`;
+  if (member < 0) return `${place} commit ${ordinal} of ${functionName}`;
+  const who = withParent === true ? ', with its parent' : '';
+  return `member ${'abcdefgh'.charAt(member)}: ${where} ${functionName} ${ordinal}${who}`;
 }
 
 /**

@@ -1,10 +1,11 @@
 /** A deployment on three members with the same keys, whose state is kept and brought back before each act. */
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 import { eventually } from '../e2e/deployment.js';
 import { WrappedDeployment } from '../e2e/wrapped-deployment.js';
+import { KeptFiles } from './kept-files.js';
 
 /** A text and its ciphertext under a key. */
 interface Encrypted {
@@ -16,11 +17,9 @@ interface Encrypted {
 export class KeptDeployment {
   /** What callers have encrypted, once for each key. */
   readonly encrypted: Encrypted[] = [];
-  readonly #kept: string;
+  #kept: KeptFiles | undefined;
 
-  private constructor(readonly wrapped: WrappedDeployment) {
-    this.#kept = join(wrapped.deployment.folder, 'kept');
-  }
+  private constructor(readonly wrapped: WrappedDeployment) {}
 
   /** With so many keys, all of them older than an hour. */
   static async make(keyCount: number): Promise<KeptDeployment> {
@@ -33,19 +32,14 @@ export class KeptDeployment {
     client.close();
     await server.end('SIGTERM');
     wrapped.ageKeys();
-    made.#keep();
+    made.#kept = new KeptFiles(wrapped.deployment.folder, wrapped.members);
     return made;
   }
 
   /** Brings tokens and catalog back. */
   restore(): void {
-    const { deployment, accounting, members } = this.wrapped;
-    for (const { name, hsm } of members) {
-      rmSync(join(hsm.directory, 'tokens'), { recursive: true });
-      cpSync(join(this.#kept, name), join(hsm.directory, 'tokens'), { recursive: true });
-    }
-    for (const file of catalogFiles(deployment.folder)) rmSync(join(deployment.folder, file));
-    for (const file of catalogFiles(this.#kept)) cpSync(join(this.#kept, file), join(deployment.folder, file));
+    const { deployment, accounting } = this.wrapped;
+    this.#kept?.restore();
     // Reading a long log takes time.
     writeFileSync(deployment.logPath, '');
     accounting.acknowledged.clear();
@@ -61,14 +55,6 @@ export class KeptDeployment {
 
   dispose(): void {
     this.wrapped.dispose();
-  }
-
-  #keep(): void {
-    const { deployment, members } = this.wrapped;
-    mkdirSync(this.#kept);
-    for (const { name, hsm } of members)
-      cpSync(join(hsm.directory, 'tokens'), join(this.#kept, name), { recursive: true });
-    for (const file of catalogFiles(deployment.folder)) cpSync(join(deployment.folder, file), join(this.#kept, file));
   }
 }
 
@@ -87,8 +73,4 @@ async function encryptedWithNewKey(client: HoldfastClient): Promise<Encrypted> {
   const plaintext = Buffer.from(`what key ${keyId} protects`);
   const { ciphertext_blob: ciphertext } = await client.call('Encrypt', { key_id: keyId, plaintext });
   return { keyId, plaintext, ciphertext };
-}
-
-function catalogFiles(folder: string): string[] {
-  return readdirSync(folder).filter((file) => file.startsWith('catalog.sqlite'));
 }

@@ -15,6 +15,10 @@ export interface CrashScenario {
    * @returns whether the process was killed by then
    */
   act(begin: () => void): Promise<boolean>;
+  /** Points of the act that has just ended, besides its PKCS#11 calls, or in their place. Left out: the calls. */
+  pointsOf?(recorded: readonly CrashPoint[]): CrashPoint[];
+  /** Lets a process die at the point. Left out: the one that makes the call. */
+  arm?(point: CrashPoint): void;
   /** Starts again. @returns the invariants that do not hold */
   recover(): Promise<string[]>;
   /** The points of a full sweep. */
@@ -40,7 +44,8 @@ export async function enumeratePoints(scenario: CrashScenario): Promise<CrashPoi
   const wasKilled = await scenario.act(() => {
     recording = new Recording(scenario.faults);
   });
-  const points = recording?.points() ?? [];
+  const calls = recording?.points() ?? [];
+  const points = scenario.pointsOf?.(calls) ?? calls;
   const problems = await scenario.recover();
   if (wasKilled || points.length === 0 || problems.length > 0) {
     throw new Error(`${scenario.name} fails without a kill, after ${points.length} points: ${problems.join('; ')}`);
@@ -58,7 +63,9 @@ export async function crashAt(scenario: CrashScenario, point: CrashPoint): Promi
   // Calls of several lanes come in an order of their own each time, so a point may be missed.
   for (let tries = 0; tries < maxTries && !reached && problems.length === 0; tries += 1) {
     scenario.restore();
-    reached = await scenario.act(() => arm(scenario.faults, point));
+    reached = await scenario.act(() =>
+      scenario.arm === undefined ? arm(scenario.faults, point) : scenario.arm(point),
+    );
     for (const fault of scenario.faults) fault.heal();
     problems = await scenario.recover().catch((error: unknown) => [String(error)]);
   }

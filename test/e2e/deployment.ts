@@ -52,7 +52,7 @@ export interface DeploymentOptions {
   /** Keys that the user `app` may use. Default `alias/app`. */
   appKeys?: string[];
   /** Changes the configuration before it is written. */
-  configure?: (configuration: Message, defaultCluster: ClusterOfTest) => void;
+  configure?: (configuration: Message, defaultCluster: ClusterOfTest, customCluster: ClusterOfTest) => void;
 }
 
 export interface SpawnOptions {
@@ -232,7 +232,7 @@ export class Deployment {
     writeFileSync(this.logPath, '');
     const server = issueServerCertificate(this.authority);
     const configuration = this.#configuration(server, options.appKeys ?? ['alias/app']);
-    options.configure?.(configuration, this.defaultCluster);
+    options.configure?.(configuration, this.defaultCluster, this.customClusters[0] ?? this.defaultCluster);
     writeFileSync(this.configurationPath, stringify(configuration));
   }
 

@@ -30,6 +30,7 @@ enum Setting : size_t {
   kWrongPins,        ///< Wrong user PINs since the last right one.
   kTokenFlags,       ///< Added to CK_TOKEN_INFO.flags.
   kBuiltinCipher,    ///< Not 0: AES-GCM and random bytes come from the module itself (see builtin_cipher.h).
+  kDiesToo,          ///< Not 0: the process that is killed before each one that a script kills.
   kSettingCount
 };
 

@@ -93,6 +93,8 @@ bool Instance::hang(uint64_t script, uint64_t released) const {
 }
 
 void dieNow() {
+  if (const uint64_t other = instance().setting(kDiesToo); other != 0)
+    ::kill(static_cast<pid_t>(other), SIGKILL);
   ::kill(::getpid(), SIGKILL);
   for (;;) ::pause();
 }

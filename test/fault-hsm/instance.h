@@ -48,7 +48,7 @@ class Instance {
 /// The one instance of this copy of the library.
 Instance& instance();
 
-/// Ends the process as `kill -9` does, at this very point of a call.
+/// Ends the process as `kill -9` does, at this very point of a call; before it the process of `kDiesToo`.
 [[noreturn]] void dieNow();
 
 /// The same, but after some microseconds, while the call goes on: it is cut short inside the real module.

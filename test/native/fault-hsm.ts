@@ -37,6 +37,7 @@ export const faultSettings = [
   'wrongPins',
   'tokenFlags',
   'builtinCipher',
+  'diesToo',
 ] as const;
 export type FaultSetting = (typeof faultSettings)[number];
 
@@ -51,6 +52,7 @@ const conditions: readonly FaultSetting[] = [
   'rwSessionLimit',
   'pinLimit',
   'tokenFlags',
+  'diesToo',
 ];
 
 /** The ways in which a device can be missing: `Removal` in `test/fault-hsm/device.h` says how each appears. */
