@@ -138,16 +138,17 @@ it('both PINs of an open rotation are sealed anew, while two processes serve', a
   const newKey = randomBytes(32);
   made.deployment.ledger.add('new sealing key', newKey);
   writeFileSync(join(made.deployment.folder, 'new-sealing.key'), newKey.toString('base64'), { mode: 0o600 });
+  // Both PINs of this one are sealed under the old key.
+  made.fault(1).remove('device-error');
+  expect(await rotate()).toMatchObject({ pending_member_name: 'b' });
   await server.stop();
   configureSealingKeys('seal-2', 'seal-1');
   await start();
   await connectionState(client, made.storeId, 'CONNECTED');
-  await whole();
+  await eventually(() => made.encrypt(client));
   const other = await made.deployment.spawn({}, { configurationPath: configurationWithoutSocket() });
   await eventually(() => made.encrypt(other.client()));
-  made.fault(1).remove('device-error');
   await whileCalling([server, other], async () => {
-    expect(await rotate()).toMatchObject({ pending_member_name: 'b' });
     const rotated = await client.call('RotateSealingKey');
     expect(rotated).toMatchObject({ sealing_key_id: 'seal-2', resealed_passwords: 1 });
     expect(rotated['unreadable_custom_key_store_ids'] ?? []).toEqual([]);
