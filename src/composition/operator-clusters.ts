@@ -7,6 +7,7 @@ import type { Witness } from '../clusters/witness.js';
 import { ConfiguredHsmClusters } from '../hsm/clusters.js';
 import type { MemberPlace } from '../hsm/events.js';
 import { loadAddon } from '../hsm/native.js';
+import type { PresentCredentials } from '../hsm/present-credential.js';
 import { randomIdentifiers } from '../ids.js';
 import { expectedMaterials } from '../keys/cluster-materials.js';
 import type { RollbackGuard } from '../jobs/rollback-guard.js';
@@ -50,12 +51,19 @@ export class OperatorClusters {
     this.#presence = new Presence(tools.catalog, this.processName);
   }
 
-  /** Opens the cluster's members; at least one must open. The credential's PIN is destroyed. */
-  async connect(cluster: ClusterConfiguration, { pin, credentialVersion }: Credential): Promise<ConnectOutcome> {
+  /**
+   * Opens the cluster's members; at least one must open. The credential's PIN is destroyed.
+   * @param presentCredential as `PresentCredentials`
+   */
+  async connect(
+    cluster: ClusterConfiguration,
+    { pin, credentialVersion }: Credential,
+    presentCredential?: PresentCredentials['presentCredential'],
+  ): Promise<ConnectOutcome> {
     const { clock, configuration } = this.#tools;
     try {
       await this.#presence.beat();
-      const clusters = await this.#clusters(cluster);
+      const clusters = await this.#clusters(cluster, presentCredential);
       const deadlineMs = clock.monotonicMs() + configuration.limits.connectTimeoutMs;
       const outcome = await clusters.connect(cluster.id, pin, credentialVersion, deadlineMs);
       if (outcome.connected) this.#opened.push({ clusters, clusterId: cluster.id });
@@ -72,7 +80,10 @@ export class OperatorClusters {
     await Promise.all(this.#opened.map(({ clusters, clusterId }) => clusters.disconnect(clusterId, deadlineMs)));
   }
 
-  async #clusters(cluster: ClusterConfiguration): Promise<ConfiguredHsmClusters> {
+  async #clusters(
+    cluster: ClusterConfiguration,
+    presentCredential: PresentCredentials['presentCredential'],
+  ): Promise<ConfiguredHsmClusters> {
     const { configuration, catalog, clock, log, guard, onBackgroundError } = this.#tools;
     const logger = createLogger('error', log);
     const tools = {
@@ -86,6 +97,7 @@ export class OperatorClusters {
       events: hsmEvents({ logger, metrics: undefined }, clock),
       lockDirectory: configuration.lockDirectory,
       maintenance: catalog,
+      presentCredential,
       judgeWitnesses: (place: MemberPlace, witnesses: readonly Witness[]) => guard.judge(place, witnesses),
       expectedMaterials: expectedMaterials(catalog, onBackgroundError),
     };

@@ -9,7 +9,13 @@ import type { BackgroundErrorListener } from '../keys/core.js';
 import type { KeyStoreCatalog, PasswordSealer } from '../keystores/catalog.js';
 import { connectionStates } from '../keystores/connection-state.js';
 import { credentialVersionOf, unsealPassword } from '../keystores/password.js';
-import type { PinRotation, PinRotationCatalog, PinRotationMember, PinRotationWork } from '../keystores/pin-rotation.js';
+import {
+  type PinRotation,
+  type PinRotationCatalog,
+  type PinRotationMember,
+  type PinRotationWork,
+  settledVersionOf,
+} from '../keystores/pin-rotation.js';
 import type { StoreRecord } from '../keystores/store.js';
 import { Secret } from '../secret.js';
 import { PeriodicJob } from './periodic-job.js';
@@ -217,7 +223,7 @@ class RotationPins implements Disposable {
   inOrder(first: 'old' | 'new', round: number): readonly { phase: 'old' | 'new'; pin: NamedPin }[] {
     const named = ({ pin, credentialVersion }: NamedPin): NamedPin => ({
       pin,
-      credentialVersion: `${credentialVersion}:settled:${round}`,
+      credentialVersion: settledVersionOf(credentialVersion, round),
     });
     const both = [
       { phase: 'new' as const, pin: named(this.next) },

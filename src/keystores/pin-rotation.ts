@@ -20,6 +20,19 @@ export interface PinRotationMember {
 }
 
 /**
+ * Names a PIN, for `LoginAttempts`, that is tried on a member in phase `changing` to find out which one it has: in each round it
+ * may be tried once.
+ */
+export function settledVersionOf(credentialVersion: string, round: number): string {
+  return `${settledVersionStart(credentialVersion)}${round}`;
+}
+
+/** The start of these names, in all rounds. */
+export function settledVersionStart(credentialVersion: string): string {
+  return `${credentialVersion}:settled:`;
+}
+
+/**
  * A rotation that has begun and is not complete. It has the place of the store, and the version and the sealed form of
  * the new PIN. The store has the old PIN until all members have the new one.
  */

@@ -4,7 +4,7 @@ import type { HsmCluster } from '../../clusters/hsm-cluster.js';
 import { OperatorClusters, type OperatorClustersTools } from '../../composition/operator-clusters.js';
 import type { ClusterConfiguration } from '../../config/configuration.js';
 import { CliError, exitCodes } from '../exit-codes.js';
-import { type CredentialSources, memberCredential, recoveryCredential } from './restore-pins.js';
+import { type CredentialSources, memberCredentials, recoveryCredential } from './restore-pins.js';
 
 /** The clusters of an archive, open. */
 export class OpenedArchiveClusters {
@@ -82,9 +82,9 @@ export class OpenedArchiveClusters {
   /** @returns why it is not open enough; undefined if it is */
   async #open(sources: CredentialSources, cluster: ClusterConfiguration): Promise<CliError | undefined> {
     const failures: unknown[] = [];
-    const credential = await memberCredential(sources, cluster);
-    if (credential !== undefined) {
-      const outcome = await this.#clusters.connect(cluster, credential);
+    const own = await memberCredentials(sources, cluster);
+    if (own !== undefined) {
+      const outcome = await this.#clusters.connect(cluster, own.credential, own.presentCredential);
       if (outcome.connected) this.#members.set(cluster.id, outcome.cluster);
       else failures.push(outcome.cause);
     }

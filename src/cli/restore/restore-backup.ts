@@ -26,8 +26,10 @@ import { asOperator } from '../operator-audit.js';
 import type { Terminal } from '../terminal.js';
 import { ArchiveFile, orRefused } from './archive-file.js';
 import { type ChosenClusters, chooseClusters } from './chosen-clusters.js';
+import { pinGroups, underAllNames } from './pin-names.js';
 import { OpenedArchiveClusters } from './opened-archive-clusters.js';
 import { type CredentialSources, requireNames, type RestorePinOptions, withoutPriorLogins } from './restore-pins.js';
+import { settleRotations } from './settle-rotations.js';
 import { RestoreSteps } from './restore-steps.js';
 
 /** The options of `backup restore`. */
@@ -167,7 +169,10 @@ class Restore {
       await this.#proveBeforehand(staged);
       const restored = await staged.fill(archive.catalog(), place);
       if (options.tombstonesOf !== undefined) await mergeTombstones(staged.path, options.tombstonesOf, place);
-      const verified = await this.#onCatalog(staged.path, (catalog) => this.#verify(catalog, 'restored'));
+      const verified = await this.#onCatalog(staged.path, async (catalog) => {
+        await this.#settleRotations(catalog);
+        return this.#verify(catalog, 'restored');
+      });
       if (options.dryRun === true) {
         const members = await this.#onCatalog(staged.path, (catalog) => this.#restoreKeys(catalog, 'restored'));
         staged.remove();
@@ -196,7 +201,7 @@ class Restore {
     await this.#onCatalog(staged.path, async (empty) => {
       const catalog = withoutPriorLogins(empty);
       // It follows no witness, and makes MACs alone.
-      const clusters = await OpenedArchiveClusters.openSome(...this.#opening(catalog, trusting), chosen.wanted);
+      const clusters = await OpenedArchiveClusters.openSome(...(await this.#opening(catalog, trusting)), chosen.wanted);
       try {
         const call = () => ({ deadlineMs: this.#clock.monotonicMs() + callTimeoutMs });
         await authenticateArchive(archive.bytes(), (clusterId) => clusters.either(clusterId), call);
@@ -280,7 +285,7 @@ class Restore {
   ): Promise<T> {
     const { chosen } = this.#parts;
     const guard = await this.#guard(catalog, kind);
-    const clusters = await OpenedArchiveClusters.open(...this.#opening(catalog, guard), chosen.wanted);
+    const clusters = await OpenedArchiveClusters.open(...(await this.#opening(catalog, guard)), chosen.wanted);
     try {
       return await work(clusters);
     } finally {
@@ -300,16 +305,23 @@ class Restore {
     return new RollbackGuard({ ...judging, acceptsRollback: false, onUnwitnessed: () => undefined });
   }
 
-  #opening(
+  async #opening(
     catalog: SqliteCatalog,
     guard: OperatorClustersTools['guard'],
-  ): [tools: OperatorClustersTools, sources: CredentialSources] {
+  ): Promise<[tools: OperatorClustersTools, sources: CredentialSources]> {
     const { configuration, secrets, options, terminal } = this.#parts;
     const { failed: onBackgroundError } = this.#steps;
-    return [
-      { configuration, catalog, clock: this.#clock, guard, onBackgroundError, log: terminal.stderr },
-      { configuration, catalog, secrets, sealer: this.#sealer, options },
-    ];
+    const sources = { configuration, catalog, secrets, sealer: this.#sealer, options };
+    const named = underAllNames(catalog, await pinGroups(sources, configuration.clusters));
+    const tools = { configuration, catalog: named, clock: this.#clock, guard, onBackgroundError };
+    return [{ ...tools, log: terminal.stderr }, sources];
+  }
+
+  /** A rotation that was open when the archive was made may have gone on since. */
+  async #settleRotations(catalog: SqliteCatalog): Promise<void> {
+    const clusterIds = this.#parts.chosen.wanted.map(({ cluster_id }) => cluster_id);
+    const opening = await this.#opening(catalog, await this.#guard(catalog, 'restored'));
+    await settleRotations(...opening, clusterIds);
   }
 
   #result(

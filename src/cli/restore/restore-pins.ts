@@ -1,8 +1,9 @@
 import type { ClusterConfiguration, Configuration, MemberConfiguration } from '../../config/configuration.js';
 import type { ResolvedSecrets } from '../../config/secrets.js';
+import type { PresentCredentials } from '../../hsm/present-credential.js';
 import type { PasswordSealer } from '../../keystores/catalog.js';
 import type { Credential } from '../../keystores/connection.js';
-import { defaultCredentialVersion } from '../../keystores/connection-targets.js';
+import { defaultCredentialVersion, presentCredential } from '../../keystores/connection-targets.js';
 import { credentialVersionOf, unsealPassword } from '../../keystores/password.js';
 import { Secret } from '../../secret.js';
 import type { SqliteCatalog } from '../../storage/sqlite.js';
@@ -19,7 +20,7 @@ export interface RestorePinOptions {
 /** What the credentials of clusters come from. */
 export interface CredentialSources {
   configuration: Configuration;
-  catalog: Pick<SqliteCatalog, 'findStoreByCluster'>;
+  catalog: SqliteCatalog;
   secrets: ResolvedSecrets;
   sealer: PasswordSealer;
   options: RestorePinOptions;
@@ -38,26 +39,65 @@ export function requireNames({ clusters }: Configuration, { pinFile, recoveryMem
   }
 }
 
+/** How the members of a cluster are logged in to. */
+export interface MemberCredentials {
+  credential: Credential;
+  /** Where it is the catalog's: while a rotation is open each member has its own. */
+  presentCredential?: PresentCredentials['presentCredential'];
+}
+
 /**
  * The credential of the members that serve: the operator's, the configuration's, or the catalog's.
  * @returns undefined if no key store uses the cluster, so that there is none
  */
-export async function memberCredential(
+export async function memberCredentials(
   sources: CredentialSources,
   cluster: ClusterConfiguration,
-): Promise<Credential | undefined> {
-  const { configuration, catalog, secrets, sealer, options } = sources;
-  const path = [...(options.pinFile ?? [])].find(([name]) => isNamed(cluster, name))?.[1];
-  if (path !== undefined) return givenCredential(sealer, cluster, path);
-  const pin = secrets.defaultKeyStorePin;
-  if (configuration.defaultKeyStore?.cluster === cluster.id && pin !== null) {
+): Promise<MemberCredentials | undefined> {
+  const { catalog, sealer } = sources;
+  const path = givenPath(sources, cluster);
+  if (path !== undefined) return { credential: await givenCredential(sealer, cluster, path) };
+  const pin = defaultPin(sources, cluster);
+  if (pin !== undefined) {
     const credentialVersion = defaultCredentialVersion(sealer, { clusterId: cluster.id, pin });
-    return { clusterId: cluster.id, pin: pin.share(), credentialVersion };
+    return { credential: { clusterId: cluster.id, pin, credentialVersion } };
   }
   const store = await catalog.findStoreByCluster(cluster.id);
   if (store === undefined) return undefined;
   const password = new Secret(unsealPassword(sealer, store));
-  return { clusterId: cluster.id, pin: password, credentialVersion: credentialVersionOf(store) };
+  return {
+    credential: { clusterId: cluster.id, pin: password, credentialVersion: credentialVersionOf(store) },
+    presentCredential: (place) => presentCredential({ keyStoreCatalog: catalog, passwordSealer: sealer }, place),
+  };
+}
+
+/** Whether the PIN of the cluster's members is not the catalog's. */
+export function hasGivenPin(sources: CredentialSources, cluster: ClusterConfiguration): boolean {
+  const pin = defaultPin(sources, cluster);
+  pin?.destroy();
+  return pin !== undefined || givenPath(sources, cluster) !== undefined;
+}
+
+/** The PINs of a cluster that are not in the catalog: from the operator's files and the configuration. */
+export async function plainPins(sources: CredentialSources, cluster: ClusterConfiguration): Promise<Secret[]> {
+  const given = givenPath(sources, cluster);
+  const own = defaultPin(sources, cluster);
+  const recovery = await recoveryCredential(sources, cluster);
+  return [
+    ...(given === undefined ? [] : [await readPin({ kind: 'file', path: given }, cluster.maximumPinLength)]),
+    ...(own === undefined ? [] : [own]),
+    ...(recovery === undefined ? [] : [recovery.credential.pin]),
+  ];
+}
+
+function givenPath({ options }: CredentialSources, cluster: ClusterConfiguration): string | undefined {
+  return [...(options.pinFile ?? [])].find(([name]) => isNamed(cluster, name))?.[1];
+}
+
+/** That of the default key store, if the cluster is its own. */
+function defaultPin({ configuration, secrets }: CredentialSources, { id }: ClusterConfiguration): Secret | undefined {
+  const pin = secrets.defaultKeyStorePin;
+  return configuration.defaultKeyStore?.cluster === id && pin !== null ? pin.share() : undefined;
 }
 
 /** A recovery member of the cluster that the operator named, with its credential. */
@@ -90,14 +130,18 @@ export function withoutPriorLogins(catalog: SqliteCatalog): SqliteCatalog {
   };
 }
 
+/** The name of a PIN that an operator gave, for `LoginAttempts`. */
+export function givenVersionOf(sealer: PasswordSealer, clusterId: string, pin: Secret): string {
+  return `given:${sealer.fingerprint(pin.reveal(), `given/${clusterId}`)}`;
+}
+
 async function givenCredential(
   sealer: PasswordSealer,
   cluster: ClusterConfiguration,
   path: string,
 ): Promise<Credential> {
   const pin = await readPin({ kind: 'file', path }, cluster.maximumPinLength);
-  const credentialVersion = `given:${sealer.fingerprint(pin.reveal(), `given/${cluster.id}`)}`;
-  return { clusterId: cluster.id, pin, credentialVersion };
+  return { clusterId: cluster.id, pin, credentialVersion: givenVersionOf(sealer, cluster.id, pin) };
 }
 
 function isNamed({ id, name }: ClusterConfiguration, named: string): boolean {
