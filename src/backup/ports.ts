@@ -44,6 +44,16 @@ export interface CatalogSnapshots {
   take(): Promise<CatalogSnapshot>;
 }
 
+/** The catalog of an archive, which is written to a file of its own and looked into when it is whole. */
+export interface CatalogInspection {
+  /** Rejects with a `BackupStorageError` if there is no room. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** @throws ArchiveRefusal if it is damaged, a reference leads nowhere, or it is no catalog that this version has made */
+  content(): Promise<SnapshotContent>;
+  /** Removes the file. */
+  discard(): Promise<void>;
+}
+
 /** An archive in the making. It appears under its name complete, or not at all. */
 export interface NewArchive {
   write(bytes: Uint8Array): Promise<void>;

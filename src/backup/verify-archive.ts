@@ -5,8 +5,10 @@ import { HoldfastError } from '../errors.js';
 import type { BackupMacs } from './archive-macs.js';
 import { type ArchivePart, type ClaimedMac, readArchive } from './archive-reader.js';
 import { authenticate } from './authenticate.js';
+import { requireClaims } from './catalog-claims.js';
 import { InOrder } from './in-order.js';
 import { clustersWithMaterial, type Manifest } from './manifest.js';
+import type { CatalogInspection } from './ports.js';
 import type { ArchivedMaterial, ArchiveTotals } from './records.js';
 import { ArchiveRefusal } from './refusal.js';
 
@@ -27,6 +29,8 @@ export interface VerificationTools {
 /** How an archive is verified. */
 export interface VerificationRequest {
   chunks: AsyncIterable<Uint8Array>;
+  /** Where the catalog in it is looked into, once all MACs are right. Left out: it is not. */
+  catalog?: CatalogInspection;
   onProgress: (progress: { done: number; total: number }) => void;
   signal: AbortSignal;
 }
@@ -53,9 +57,9 @@ const maxNamed = 100;
  */
 export async function verifyArchive(
   tools: VerificationTools,
-  { chunks, onProgress, signal }: VerificationRequest,
+  { chunks, catalog, onProgress, signal }: VerificationRequest,
 ): Promise<VerifiedArchive> {
-  const verification = new Verification(tools);
+  const verification = new Verification(tools, catalog);
   for await (const part of readArchive(chunks)) {
     signal.throwIfAborted();
     if (part.kind === 'material') await tools.turn(signal);
@@ -67,6 +71,7 @@ export async function verifyArchive(
 
 class Verification {
   readonly #tools: VerificationTools;
+  readonly #catalog: CatalogInspection | undefined;
   readonly #unproved: { materialId: string; message: string }[] = [];
   readonly #macs: BackupMacs = {
     make: async ({ clusterId, generation, data }) =>
@@ -80,8 +85,9 @@ class Verification {
   #ended: { totals: ArchiveTotals; isAuthenticated: boolean } | undefined;
   #proved = 0;
 
-  constructor(tools: VerificationTools) {
+  constructor(tools: VerificationTools, catalog: CatalogInspection | undefined) {
     this.#tools = tools;
+    this.#catalog = catalog;
   }
 
   get progress(): { done: number; total: number } {
@@ -102,8 +108,9 @@ class Verification {
       case 'end':
         await this.#proofs.end();
         this.#ended = { totals: part.totals, isAuthenticated: await this.#authenticate(part.macs) };
-        return;
+        return this.#lookIntoCatalog();
       case 'catalog':
+        return this.#catalog?.write(part.bytes);
       case 'absence':
         return;
     }
@@ -146,6 +153,11 @@ class Verification {
       const message = `The archive has keys of cluster ${clusterId}, which the configuration does not have.`;
       throw new ArchiveRefusal('wrong-cluster', message);
     }
+  }
+
+  async #lookIntoCatalog(): Promise<void> {
+    if (this.#catalog !== undefined && this.#manifest !== undefined)
+      requireClaims(this.#manifest, await this.#catalog.content());
   }
 
   /** @returns why the material is not proved */

@@ -5,6 +5,7 @@ import { Backups } from '../jobs/backups.js';
 import { Pace } from '../jobs/pace.js';
 import type { KeysCore } from '../keys/core.js';
 import { archiveFolder } from '../storage/archive-folder.js';
+import { inspectCatalog } from '../storage/catalog-inspection.js';
 import { catalogSnapshots } from '../storage/catalog-snapshot.js';
 import { ownActEvents } from '../telemetry/own-act-events.js';
 import { version } from '../version.js';
@@ -35,6 +36,7 @@ export function composeBackups(
         : {
             folder: archiveFolder(backup.folder),
             snapshots: catalogSnapshots(configuration.catalog.path, backup.folder),
+            inspectCatalog: () => inspectCatalog(backup.folder, clock),
           },
     archive: {
       ...{ clock, identity, holdfastVersion: version, callTimeoutMs },

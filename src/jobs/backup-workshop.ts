@@ -2,7 +2,13 @@ import type { ActAudit, ActName } from '../audit/act-audit.js';
 import type { BackupRecord } from '../backup/backup-record.js';
 import { type ArchiveTools, createArchive } from '../backup/create-archive.js';
 import { contentOf } from '../backup/created-content.js';
-import { type ArchiveFolder, BackupStorageError, type BackupWork, type CatalogSnapshots } from '../backup/ports.js';
+import {
+  type ArchiveFolder,
+  BackupStorageError,
+  type BackupWork,
+  type CatalogInspection,
+  type CatalogSnapshots,
+} from '../backup/ports.js';
 import { ArchiveRefusal } from '../backup/refusal.js';
 import { type VerifiedArchive, verifyArchive } from '../backup/verify-archive.js';
 import { HoldfastError } from '../errors.js';
@@ -12,6 +18,8 @@ import type { BackgroundErrorListener } from '../keys/core.js';
 export interface BackupStorage {
   folder: ArchiveFolder;
   snapshots: CatalogSnapshots;
+  /** Begins to look into the catalog of an archive. Rejects with a `BackupStorageError` if there is no room. */
+  inspectCatalog: () => Promise<CatalogInspection>;
 }
 
 /** The dependencies of the work. */
@@ -53,9 +61,9 @@ export class BackupWorkshop {
    */
   async verify(
     record: BackupRecord,
-    { folder }: BackupStorage,
+    storage: BackupStorage,
   ): Promise<Pick<BackupRecord, 'verification' | 'verificationFailure'> | undefined> {
-    const { verification, failure } = await this.#outcome('VerifyBackup', record, () => this.#prove(record, folder));
+    const { verification, failure } = await this.#outcome('VerifyBackup', record, () => this.#prove(record, storage));
     if (verification !== undefined) return { verification, verificationFailure: null };
     return failure === null || failure === undefined
       ? undefined
@@ -87,22 +95,29 @@ export class BackupWorkshop {
     }
   }
 
-  async #prove(record: BackupRecord, folder: ArchiveFolder): Promise<Partial<BackupRecord>> {
-    const { archive } = this.#options;
+  async #prove(record: BackupRecord, { folder, inspectCatalog }: BackupStorage): Promise<Partial<BackupRecord>> {
     if ((await folder.sizeOf(record.fileName)) === undefined)
       throw new ArchiveRefusal('absent', 'Its file is not in the folder of backups any more.');
+    const { archive } = this.#options;
     const isConfigured = (clusterId: string): boolean =>
       archive.clusters().some((cluster) => cluster.clusterId === clusterId);
-    const verified = await verifyArchive(
-      { ...archive, isConfigured },
-      {
-        chunks: folder.read(record.fileName),
-        onProgress: (progress) => void this.#work.set(record.backupId, { kind: 'VERIFYING', ...progress }),
-        signal: this.#options.stopping,
-      },
-    );
-    requireProved(record, verified);
-    return { verification: verified.isAuthenticated ? 'PASSED' : 'UNAUTHENTICATED' };
+    await folder.removeAbandoned();
+    const catalog = await inspectCatalog();
+    try {
+      const verified = await verifyArchive(
+        { ...archive, isConfigured },
+        {
+          catalog,
+          chunks: folder.read(record.fileName),
+          onProgress: (progress) => void this.#work.set(record.backupId, { kind: 'VERIFYING', ...progress }),
+          signal: this.#options.stopping,
+        },
+      );
+      requireProved(record, verified);
+      return { verification: verified.isAuthenticated ? 'PASSED' : 'UNAUTHENTICATED' };
+    } finally {
+      await catalog.discard();
+    }
   }
 
   /** Audits the work, and turns its failure into words for operators. */

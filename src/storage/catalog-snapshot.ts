@@ -32,7 +32,8 @@ export function catalogSnapshots(catalogPath: string, folder: string): CatalogSn
   };
 }
 
-function newSnapshot(folder: string): string {
+/** A file for a copy of a catalog. @throws BackupStorageError */
+export function newSnapshot(folder: string): string {
   try {
     return new PartialFile(join(folder, snapshotName)).path;
   } catch (error) {
@@ -40,7 +41,8 @@ function newSnapshot(folder: string): string {
   }
 }
 
-function removeFiles(path: string): void {
+/** Removes it, and what SQLite has made beside it. */
+export function removeFiles(path: string): void {
   for (const end of ['', '-journal', '-wal', '-shm']) rmSync(path + end, { force: true });
 }
 
@@ -58,7 +60,7 @@ class FileSnapshot implements CatalogSnapshot {
     this.#connection.pragma('journal_mode = DELETE');
     // A backup of a damaged catalog would be refused on the day that it is needed.
     requireSound(this.#connection, path);
-    this.content = this.#read();
+    this.content = snapshotContent(this.#connection, path);
   }
 
   async *bytes(): AsyncGenerator<Uint8Array> {
@@ -79,22 +81,23 @@ class FileSnapshot implements CatalogSnapshot {
     this.#connection.close();
     removeFiles(this.#path);
   }
+}
 
-  #read(): SnapshotContent {
-    const value = (query: string): unknown => this.#connection.prepare(query).pluck().get();
-    return {
-      incarnationId: String(value('select incarnation_id from catalog_metadata')),
-      schemaVersion: Number(value('select schema_version from catalog_metadata')),
-      bytes: statSync(this.#path).size,
-      keys: Number(value("select count(*) from keys where state <> 'Deleted'")),
-      tombstones: Number(value("select count(*) from keys where state = 'Deleted'")),
-      clusters: this.#connection
-        .prepare<unknown[], { clusterId: string; materials: number }>(
-          `select m.cluster_id as clusterId, count(*) as materials ${joined} group by m.cluster_id order by m.cluster_id`,
-        )
-        .all(),
-    };
-  }
+/** What a sound catalog has. */
+export function snapshotContent(connection: Sqlite.Database, path: string): SnapshotContent {
+  const value = (query: string): unknown => connection.prepare(query).pluck().get();
+  return {
+    incarnationId: String(value('select incarnation_id from catalog_metadata')),
+    schemaVersion: Number(value('select schema_version from catalog_metadata')),
+    bytes: statSync(path).size,
+    keys: Number(value("select count(*) from keys where state <> 'Deleted'")),
+    tombstones: Number(value("select count(*) from keys where state = 'Deleted'")),
+    clusters: connection
+      .prepare<unknown[], { clusterId: string; materials: number }>(
+        `select m.cluster_id as clusterId, count(*) as materials ${joined} group by m.cluster_id order by m.cluster_id`,
+      )
+      .all(),
+  };
 }
 
 function materialOf(row: JoinedRow): SnapshotMaterial {

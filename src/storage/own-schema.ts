@@ -59,7 +59,7 @@ function readForeign(path: string): { version: number; objects: SchemaObject[] }
 }
 
 /** SQLite's settings for a file from an untrusted source (sqlite.org/security.html). better-sqlite3 is defensive by default. */
-function distrust(connection: Sqlite.Database): void {
+export function distrust(connection: Sqlite.Database): void {
   connection.pragma('trusted_schema = OFF');
   connection.pragma('cell_size_check = ON');
 }

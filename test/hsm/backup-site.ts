@@ -8,6 +8,7 @@ import { randomIdentifiers } from '../../src/ids.js';
 import { Backups, type BackupsOptions } from '../../src/jobs/backups.js';
 import { describeKeyDeletion } from '../../src/operations/backups/describe-key-deletion.js';
 import { archiveFolder } from '../../src/storage/archive-folder.js';
+import { inspectCatalog } from '../../src/storage/catalog-inspection.js';
 import { catalogSnapshots } from '../../src/storage/catalog-snapshot.js';
 import { ManualClock } from '../manual-clock.js';
 import { waitFor } from '../wait-for.js';
@@ -58,16 +59,22 @@ export function archiveOf({ on, cluster, clock }: Site): BackupsOptions['archive
   };
 }
 
+/** Its folder of backups. */
+export function storageOf({ on, folder, clock }: Site): NonNullable<BackupsOptions['storage']> {
+  return {
+    folder: archiveFolder(folder),
+    snapshots: catalogSnapshots(join(on.folder, 'catalog.db'), folder),
+    inspectCatalog: () => inspectCatalog(folder, clock),
+  };
+}
+
 /** The backups of a process. */
 export function backupsOf(site: Site, change: Partial<BackupsOptions> = {}, holder?: string): Backups {
-  const { on, folder } = site;
+  const { on } = site;
   const { audit, leases } = on.own(holder);
   const backups = new Backups({
     catalog: on.catalog,
-    storage: {
-      folder: archiveFolder(folder),
-      snapshots: catalogSnapshots(join(on.folder, 'catalog.db'), folder),
-    },
+    storage: storageOf(site),
     archive: archiveOf(site),
     ...{ audit, leases, identifiers: randomIdentifiers, everyMs: null, keep: 2 },
     onBackgroundError: (error, what) => void on.backgroundErrors.push({ error, what }),

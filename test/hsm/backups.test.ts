@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.js';
 import { archiveFolder } from '../../src/storage/archive-folder.js';
-import { catalogSnapshots } from '../../src/storage/catalog-snapshot.js';
 import { waitFor } from '../wait-for.js';
-import { archiveOf, backupsOf, closeSite, ended, keyOf, type Site, site } from './backup-site.js';
+import { archiveOf, backupsOf, closeSite, ended, keyOf, type Site, site, storageOf } from './backup-site.js';
 import { clusterId, codeOf } from './fixture.js';
 
 /** Backups of a service on a wrapped cluster: by operators, by the clock, and several processes at once. */
@@ -95,8 +94,7 @@ test('a disk that is full fails the backup, and the partial archive is removed',
       return { write, publish: () => archive.publish(), discard: () => archive.discard() };
     },
   };
-  const snapshots = catalogSnapshots(join(here.on.folder, 'catalog.db'), here.folder);
-  const backups = backupsOf(here, { storage: { folder: full, snapshots } });
+  const backups = backupsOf(here, { storage: { ...storageOf(here), folder: full } });
   expect(await ended(backups, await backups.startBackup())).toMatchObject({ state: 'FAILED' });
   expect(readdirSync(here.folder)).toEqual([]);
   expect(acts(here)).toEqual(['MakeBackup started', 'MakeBackup failed']);
