@@ -65,6 +65,8 @@ export interface NewArchive {
 
 /** The folder of archives. Names are those that `archiveName` makes; others are no business of the service. */
 export interface ArchiveFolder {
+  /** Rejects with a `BackupStorageError` if others may write to the folder. */
+  requireOwn(): Promise<void>;
   /** The names of the files in it, but for those that begin with a dot. */
   list(): Promise<ReadonlySet<string>>;
   /** Removes partial archives and snapshots, which a process that was killed has left. Only under the lease of backups. */

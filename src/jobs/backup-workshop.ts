@@ -71,6 +71,7 @@ export class BackupWorkshop {
   }
 
   async #write(record: BackupRecord, { folder, snapshots }: BackupStorage): Promise<Partial<BackupRecord>> {
+    await folder.requireOwn();
     await folder.removeAbandoned();
     const snapshot = await snapshots.take();
     try {

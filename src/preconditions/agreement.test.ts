@@ -243,6 +243,27 @@ describe('problems that concern more than a file', () => {
     configure(() => undefined);
   });
 
+  test.each([
+    ['is missing', (path: string) => rmSync(path, { recursive: true }), 'service', 'does not exist'],
+    ['may be written by the group', (path: string) => chmodSync(path, 0o770), 'start', 'mode 770'],
+    ['may be written by all', (path: string) => chmodSync(path, 0o777), 'start', 'mode 777'],
+    ["is another user's", (path: string) => chownSync(path, 4_711, 4_711), 'start', 'uid 4711'],
+  ])('a folder of backups that %s', async (what, spoil, prevents, message) => {
+    if (what.includes('another') && process.getuid?.() !== 0) return;
+    const { backupFolder } = deployment;
+    try {
+      spoil(backupFolder);
+      const seen = await expectAgreement();
+      expect(seen).toMatchObject([
+        { check: 'backup-folder', prevents, message: expect.stringContaining(message) as string },
+      ]);
+    } finally {
+      mkdirSync(backupFolder, { recursive: true });
+      chmodSync(backupFolder, 0o700);
+      if (process.getuid?.() === 0) chownSync(backupFolder, 0, 0);
+    }
+  });
+
   test('a port in use: an error for serve, a warning for doctor, because the service itself may use it', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve));

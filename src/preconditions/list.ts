@@ -1,3 +1,4 @@
+import { checkBackupFolder } from './backup-folder.js';
 import { checkCatalog } from './catalog.js';
 import { checkClock } from './clock.js';
 import { checkDescriptors } from './descriptors.js';
@@ -31,6 +32,7 @@ export const preconditions: readonly Precondition[] = [
   { name: 'lock-directory', check: checkLockDirectory },
   { name: 'audit', check: checkAudit },
   { name: 'catalog', check: checkCatalog },
+  { name: 'backup-folder', check: checkBackupFolder },
   { name: 'disk', check: (surroundings) => checkDisk(surroundings) },
   { name: 'descriptors', check: (surroundings) => checkDescriptors(surroundings) },
   { name: 'key-stores', check: checkKeyStores },

@@ -85,6 +85,10 @@ const places: Record<string, { check: string; set: (tree: Tree, path: string) =>
   'the lock directory': { check: 'lock-directory', set: (tree, path) => Object.assign(tree, { lockDirectory: path }) },
   'the audit log': { check: 'audit', set: (tree, file) => Object.assign(tree, { audit: { file } }) },
   'the catalog': { check: 'catalog', set: (tree, path) => Object.assign(tree.catalog, { path }) },
+  'the folder of backups': {
+    check: 'backup-folder',
+    set: (tree, path) => Object.assign(tree, { backup: { folder: path } }),
+  },
   'a catalog that may be made': {
     check: 'catalog',
     set: (tree, path) => Object.assign(tree.catalog, { path, create: true }),

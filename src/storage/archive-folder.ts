@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type ArchiveFolder, BackupStorageError, type NewArchive } from '../backup/ports.js';
+import { exposedBackupFolder } from './backup-folder.js';
 import { PartialFile } from './partial-file.js';
 
 /** The folder of backup archives. Files are private (0600). */
@@ -12,6 +13,7 @@ export function archiveFolder(folder: string): ArchiveFolder {
     return join(folder, name);
   };
   return {
+    requireOwn: () => requireOwn(folder),
     list: () => inFolder(folder, () => list(folder)),
     removeAbandoned: () => inFolder(folder, () => removeAbandoned(folder)),
     create: (name) => inFolder(folder, () => FileArchive.begin(pathOf(name))),
@@ -43,6 +45,12 @@ async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw storageError(folder, error);
   }
+}
+
+async function requireOwn(folder: string): Promise<void> {
+  const exposed = await exposedBackupFolder(folder);
+  if (exposed === undefined) return;
+  throw new BackupStorageError(`The backup folder ${folder} ${exposed.reason}: ${exposed.remedy}`);
 }
 
 async function list(folder: string): Promise<ReadonlySet<string>> {

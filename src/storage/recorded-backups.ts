@@ -9,37 +9,47 @@ export interface RecordedBackups {
   verifiedDate: Date | undefined;
   /** Why the newest backup failed, if it did. */
   lastFailure: string | undefined;
+  /** Archives whose file should be in the folder and is not. */
+  absent: number;
 }
 
 interface Row {
   state: string;
+  fileName: string;
   startDate: number;
   failure: string | null;
   verification: string | null;
   verifiedDate: number | null;
 }
 
-/** Reads a sound catalog, through a read-only connection. Undefined for one that is older than backups. */
-export function readRecordedBackups(file: string): RecordedBackups | undefined {
+/**
+ * Reads a sound catalog, through a read-only connection. Undefined for one that is older than backups.
+ * @param names the files in the folder of backups
+ */
+export function readRecordedBackups(file: string, names: ReadonlySet<string>): RecordedBackups | undefined {
   const connection = new Sqlite(file, { readonly: true, fileMustExist: true });
   try {
     const table = connection.prepare("select 1 from sqlite_schema where type = 'table' and name = 'backups'").get();
     if (table === undefined) return undefined;
-    const newest = (condition: string): Row | undefined =>
+    const newestFirst = (condition: string, limit = -1): Row[] =>
       connection
-        .prepare<[], Row>(
-          `select state, start_date as startDate, failure, verification, verification_date as verifiedDate
-           from backups where ${condition} order by start_date desc limit 1`,
+        .prepare<[number], Row>(
+          `select state, file_name as fileName, start_date as startDate, failure, verification,
+           verification_date as verifiedDate from backups where ${condition} order by start_date desc limit ?`,
         )
-        .get();
-    const complete = newest("state = 'COMPLETE' and removed_date is null");
-    const last = newest("state <> 'RUNNING'");
+        .all(limit);
+    const recorded = newestFirst("state in ('COMPLETE', 'INCOMPLETE') and removed_date is null");
+    const present = recorded.filter(({ fileName }) => names.has(fileName));
+    const complete = present.find(({ state }) => state === 'COMPLETE');
+    // One that a restored catalog does not know is no failure.
+    const [last] = newestFirst("state <> 'RUNNING' and file_name <> ''", 1);
     const verifiedDate = complete?.verifiedDate ?? null;
     return {
       completeDate: complete && new Date(complete.startDate),
       verification: complete?.verification ?? null,
       verifiedDate: verifiedDate === null ? undefined : new Date(verifiedDate),
       lastFailure: last?.state === 'FAILED' ? (last.failure ?? 'for an unknown reason') : undefined,
+      absent: recorded.length - present.length,
     };
   } finally {
     connection.close();

@@ -39,7 +39,7 @@ export async function site(keys = 2): Promise<Site> {
   made = on;
   const cluster = await on.connected();
   const folder = join(on.folder, 'backups');
-  mkdirSync(folder);
+  mkdirSync(folder, { mode: 0o700 });
   for (let count = 0; count < keys; count++) await on.makeKey(cluster);
   return { on, cluster, folder, clock: new ManualClock(systemClock.now()) };
 }

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { HoldfastError } from '../../src/errors.js';
@@ -76,6 +76,20 @@ test('a folder that cannot be written fails the backup, by name and without a re
   expect(failed).toMatchObject({ state: 'FAILED', sizeBytes: null });
   expect(failed.failure).toBe(`It failed (ENOENT) in the backup folder ${here.folder}.`);
   expect(await codeOf(backups.read(failed.backupId, 0))).toBe('NOT_FOUND');
+});
+
+test('a folder that others may write to fails the backup, with the remedy', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  chmodSync(here.folder, 0o777);
+  const failed = await ended(backups, await backups.startBackup());
+  expect(failed).toMatchObject({
+    state: 'FAILED',
+    failure:
+      `The backup folder ${here.folder} may be written by other users (mode 777), who can take archives away or replace them: ` +
+      `chmod 700 ${here.folder}`,
+  });
+  expect(readdirSync(here.folder)).toEqual([]);
 });
 
 test('a disk that is full fails the backup, and the partial archive is removed', async () => {

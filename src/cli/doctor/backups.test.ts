@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -44,6 +44,7 @@ async function record(hoursAgo: number, change: Partial<BackupRecord> = {}): Pro
     ...{ copiedTime: null, goneTime: null, unknownSince: null },
     ...change,
   });
+  writeFileSync(join(folder, backupId), '');
 }
 
 const statuses = async (change?: object): Promise<string[]> =>
@@ -51,27 +52,35 @@ const statuses = async (change?: object): Promise<string[]> =>
     ({ status, subject, message }) => `${status} ${subject} ${message}`,
   );
 
-test('says that nothing is backed up, and that a folder cannot be used', async () => {
+test('says that nothing is backed up', async () => {
   expect(await statuses({ backup: null })).toEqual([
     expect.stringMatching(/^warn backups of cluster main none are made/),
   ]);
-  const missing = { folder: join(folder, 'none'), everyHours: 24, keep: 14, materialsPerSecond: 50 };
-  expect(await statuses({ backup: missing })).toEqual([expect.stringMatching(/^fail folder of backups/)]);
 });
 
 test('knows the age of the newest complete backup, and whether it was verified', async () => {
-  expect((await statuses())[1]).toMatch(/^warn the newest complete backup there is none yet/);
+  expect((await statuses())[0]).toMatch(/^warn the newest complete backup there is none yet/);
   await record(60);
-  expect((await statuses())[1]).toMatch(/^warn the newest complete backup is of /);
+  expect((await statuses())[0]).toMatch(/^warn the newest complete backup is of /);
   await record(30, { verification: null, verificationTime: null });
-  expect((await statuses())[1]).toMatch(/^warn .* was never verified/);
+  expect((await statuses())[0]).toMatch(/^warn .* was never verified/);
   await record(20);
-  expect((await statuses())[1]).toMatch(/^ok the newest complete backup is of .* was verified at /);
+  expect((await statuses())[0]).toMatch(/^ok the newest complete backup is of .* was verified at /);
   await record(10, { removedTime: now });
   await record(5, { state: 'INCOMPLETE' });
-  expect((await statuses())[1]).toMatch(/^ok /);
+  expect((await statuses())[0]).toMatch(/^ok /);
   await record(3, { verification: 'FAILED' });
-  expect((await statuses())[1]).toMatch(/^fail .* was refused when it was verified/);
+  expect((await statuses())[0]).toMatch(/^fail .* was refused when it was verified/);
   await record(1, { state: 'FAILED', failure: 'the disk is full' });
-  expect((await statuses())[1]).toBe('fail the last backup failed: the disk is full');
+  expect((await statuses())[0]).toBe('fail the last backup failed: the disk is full');
+});
+
+test('an archive that is gone from the folder is not the newest', async () => {
+  await record(30);
+  await record(2);
+  rmSync(join(folder, Buffer.from('2'.padStart(16, '0')).toString('hex')));
+  expect(await statuses()).toEqual([
+    'warn archives 1 are gone from the folder, and may exist elsewhere',
+    expect.stringMatching(/^ok the newest complete backup is of 2026-11-30T06:00/),
+  ]);
 });

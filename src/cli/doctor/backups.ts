@@ -1,28 +1,26 @@
 import { existsSync } from 'node:fs';
 import { configuredCatalogProblem } from '../../composition/configured-catalog.js';
 import type { BackupConfiguration, Configuration } from '../../config/configuration.js';
-import { folderProblem } from '../../preconditions/directories.js';
 import { fail, type Finding, ok, warn } from '../../preconditions/finding.js';
+import { archiveFolder } from '../../storage/archive-folder.js';
 import { readRecordedBackups, type RecordedBackups } from '../../storage/recorded-backups.js';
 
 const hourMs = 3_600_000;
 /** Where none is scheduled, an archive that is older than a week is worth a word. */
 const unscheduledHours = 7 * 24;
 
-/** Whether backups can be made, and what the catalog knows of those that were. */
+/** What the catalog knows of the backups that were made, and which of them are there. */
 export async function checkBackups(configuration: Configuration, now: Date): Promise<Finding[]> {
   const { backup, catalog } = configuration;
   if (backup === null) return withoutBackups(configuration);
-  const problem = await folderProblem(backup.folder, `make it (mkdir -m 700 ${backup.folder}), for the service's user`);
-  const subject = `folder of backups ${backup.folder}`;
-  if (problem !== undefined) return [fail(subject, `it ${problem.reason}`, problem.remedy)];
-  // Another check reports what is wrong with it.
-  if (!existsSync(catalog.path) || (await configuredCatalogProblem(configuration)) !== undefined)
-    return [ok(subject, 'is fine')];
-  const recorded = readRecordedBackups(catalog.path);
-  return recorded === undefined
-    ? [ok(subject, 'is fine')]
-    : [ok(subject, 'is fine'), ...newestBackup(backup, recorded, now)];
+  // Other checks report what is wrong with the folder or the catalog.
+  if (!existsSync(catalog.path) || (await configuredCatalogProblem(configuration)) !== undefined) return [];
+  const recorded = readRecordedBackups(catalog.path, await filesIn(backup.folder));
+  return recorded === undefined ? [] : newestBackup(backup, recorded, now);
+}
+
+async function filesIn(folder: string): Promise<ReadonlySet<string>> {
+  return existsSync(folder) ? archiveFolder(folder).list() : new Set();
 }
 
 function withoutBackups({ clusters }: Configuration): Finding[] {
@@ -39,7 +37,7 @@ function withoutBackups({ clusters }: Configuration): Finding[] {
 
 function newestBackup(
   { everyHours }: BackupConfiguration,
-  { completeDate, verification, verifiedDate, lastFailure }: RecordedBackups,
+  { completeDate, verification, verifiedDate, lastFailure, absent }: RecordedBackups,
   now: Date,
 ): Finding[] {
   const subject = 'the newest complete backup';
@@ -47,6 +45,14 @@ function newestBackup(
     lastFailure === undefined
       ? []
       : [fail('the last backup', `failed: ${lastFailure}`, 'mend that, and holdfast backup create')];
+  if (absent > 0)
+    failure.push(
+      warn(
+        'archives',
+        `${absent} are gone from the folder, and may exist elsewhere`,
+        'holdfast backup list says which',
+      ),
+    );
   if (completeDate === undefined) return [...failure, warn(subject, 'there is none yet', 'holdfast backup create')];
   if (verification === 'FAILED')
     return [
