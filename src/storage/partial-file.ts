@@ -31,7 +31,7 @@ export class PartialFile {
    */
   publish(): boolean {
     sync(this.path);
-    if (!this.#appear()) return false;
+    if (!giveName(this.path, this.#target)) return false;
     sync(dirname(this.#target));
     return true;
   }
@@ -40,24 +40,29 @@ export class PartialFile {
   discard(): void {
     for (const end of besideDatabase) rmSync(this.path + end, { force: true });
   }
+}
 
-  #appear(): boolean {
-    try {
-      linkSync(this.path, this.#target);
-      return true;
-    } catch (error) {
-      const { code = '' } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') return false;
-      if (!withoutLinks.has(code)) throw error;
-    }
-    if (lstatSync(this.#target, { throwIfNoEntry: false }) !== undefined) return false;
-    renameSync(this.path, this.#target);
+/**
+ * Gives a file its name, and replaces nothing. Where a file system has no hard links, it looks first: two at the same moment are kept
+ * apart by the lock that both hold.
+ * @returns false if the name is in use. @throws the system's error
+ */
+export function giveName(path: string, target: string): boolean {
+  try {
+    linkSync(path, target);
     return true;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!withoutLinks.has(code)) throw error;
   }
+  if (lstatSync(target, { throwIfNoEntry: false }) !== undefined) return false;
+  renameSync(path, target);
+  return true;
 }
 
 /** Syncs a file, or the folder of a new one: without that a power cut may lose its name, and the content with it. */
-function sync(path: string): void {
+export function sync(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
     fsyncSync(descriptor);

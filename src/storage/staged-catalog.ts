@@ -1,29 +1,20 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import type { Clock } from '../clock.js';
-import { type CatalogOwner, catalogProblem, placeProblem, requireNone } from './catalog-problem.js';
+import { type CatalogOwner, catalogProblem, openError, placeProblem, requireNone } from './catalog-problem.js';
 import { type CatalogUse, claimCatalog } from './catalog-use.js';
 import { createSqliteCatalog } from './create-catalog.js';
 import { CatalogOpenError } from './database.js';
 import { requireOwnSchema } from './own-schema.js';
+import { giveName, sync } from './partial-file.js';
+import { RememberedLogins } from './remembered-logins.js';
 import { prepareRestored, type RestoredCatalog } from './restore-catalog.js';
+import { applicationId } from './sqlite-connection.js';
 
 const busyTimeoutMs = 1_000;
 
-/** A row of the attempts to log in: a refused PIN stays refused in the next attempt to restore. */
-type AttemptRow = Record<string, string | number | null>;
+/** SQLite's file format: the header string, and the application id after it. */
+const header = { start: 'SQLite format 3\0', applicationIdOffset: 68, bytes: 72 };
 
 /**
  * A catalog from a backup, beside its place until the backup has proved itself. It keeps what a restore before it, which
@@ -35,64 +26,82 @@ export class StagedCatalog {
   readonly #target: string;
   readonly #claim: CatalogUse;
   /** The refused PINs of the restores before. Written before anything is removed, and kept until one has succeeded. */
-  readonly #memory: string;
+  readonly #logins: RememberedLogins;
 
   private constructor(target: string, claim: CatalogUse) {
     this.#target = target;
     this.#claim = claim;
     this.path = `${target}.restoring`;
-    this.#memory = `${target}.restoring-logins`;
-    this.#remember();
+    this.#logins = new RememberedLogins(`${target}.restoring-logins`);
   }
 
-  /** Claims the place. @throws CatalogOpenError if there is a catalog already, or a process uses one of that name */
+  /**
+   * Claims the place.
+   * @throws CatalogOpenError if there is a catalog already, a process uses one of that name, or what is at the place of the staged
+   *   file is of no restore: it is left as it is
+   */
   static claim(catalogPath: string): StagedCatalog {
     const target = resolve(catalogPath);
     requireNone(placeProblem(target));
-    return new StagedCatalog(target, claimCatalog(target));
+    const staged = new StagedCatalog(target, claimCatalog(target));
+    try {
+      staged.#explained(() => {
+        requireOurs(staged.path);
+        staged.#logins.takeFrom(staged.path);
+      });
+      return staged;
+    } catch (error) {
+      staged.close();
+      throw error;
+    }
   }
 
   /** Makes an empty catalog that knows the refused PINs: HSMs can be opened with it before the archive's is read. */
-  async makeEmpty(clock: Clock): Promise<void> {
-    this.remove();
-    await createSqliteCatalog(this.path, clock);
-    this.#keepAttempts();
+  makeEmpty(clock: Clock): Promise<void> {
+    return this.#orRemoved(async () => {
+      this.remove();
+      await createSqliteCatalog(this.path, clock);
+      this.#logins.putInto(this.path);
+    });
   }
 
   /**
    * Writes the catalog of an archive, and makes it fit to be used.
-   * @throws CatalogOpenError if it is broken, another owner's, or not as Holdfast makes one
+   * @throws CatalogOpenError if it is broken, another owner's, or not as Holdfast makes one, or there is no room for it
    */
-  async fill(
+  fill(
     chunks: AsyncIterable<Uint8Array>,
     { owner, clock }: { owner: CatalogOwner; clock: Clock },
   ): Promise<RestoredCatalog> {
-    await this.#write(chunks);
-    await requireOwnSchema(this.path, clock, 'the archive');
-    requireNone(catalogProblem(this.path, owner, busyTimeoutMs));
-    const restored = await prepareRestored(this.path, clock);
-    this.#keepAttempts();
-    return restored;
+    return this.#orRemoved(async () => {
+      this.remove();
+      await write(this.path, chunks);
+      await requireOwnSchema(this.path, clock, 'the archive');
+      requireNone(catalogProblem(this.path, owner, busyTimeoutMs));
+      const restored = await prepareRestored(this.path, clock);
+      this.#logins.putInto(this.path);
+      return restored;
+    });
   }
 
   /** Gives it its place. @throws CatalogOpenError if something is there by now */
   publish(): void {
-    try {
-      linkSync(this.path, this.#target);
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-      throw new CatalogOpenError(`There is something at ${this.#target}, and nothing was changed.`, { cause });
-    }
-    sync(this.#target);
-    sync(dirname(this.#target));
-    this.remove();
-    rmSync(this.#memory, { force: true });
+    this.#explained(() => {
+      if (!giveName(this.path, this.#target))
+        throw new CatalogOpenError(`There is something at ${this.#target}, and nothing was changed.`);
+      sync(this.#target);
+      sync(dirname(this.#target));
+      this.remove();
+      this.#logins.forget();
+    });
   }
 
   /** Removes the staged file, but for what it knows of refused PINs. */
   remove(): void {
-    this.#remember();
-    for (const end of ['', '-wal', '-shm', '-journal', '-lock']) rmSync(this.path + end, { force: true });
+    this.#explained(() => {
+      this.#logins.takeFrom(this.path);
+      this.#discard();
+    });
   }
 
   /** Lets others use the place again. Harmless when repeated. */
@@ -100,62 +109,64 @@ export class StagedCatalog {
     this.#claim.release();
   }
 
-  #remember(): void {
-    const attempts = attemptsIn(this.path);
-    if (attempts.length === 0) return;
-    writeFileSync(`${this.#memory}.new`, JSON.stringify(attempts), { mode: 0o600, flush: true });
-    renameSync(`${this.#memory}.new`, this.#memory);
-  }
-
-  async #write(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    this.remove();
-    const descriptor = openSync(this.path, 'wx', 0o600);
+  /** What an archive brought is removed when it is refused: it may be anything, and as large as the disk. */
+  async #orRemoved<T>(work: () => Promise<T>): Promise<T> {
     try {
-      for await (const chunk of chunks)
-        for (let written = 0; written < chunk.byteLength; ) written += writeSync(descriptor, chunk, written);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
+      return await work();
+    } catch (error) {
+      this.#discard();
+      throw openError(this.path, error);
     }
   }
 
-  #keepAttempts(): void {
-    if (!existsSync(this.#memory)) return;
-    const attempts = JSON.parse(readFileSync(this.#memory, 'utf8')) as AttemptRow[];
-    const connection = new Sqlite(this.path, { fileMustExist: true });
+  #discard(): void {
+    for (const name of filesOf(this.path)) rmSync(name, { force: true });
+  }
+
+  #explained(work: () => void): void {
     try {
-      for (const attempt of attempts) {
-        const columns = Object.keys(attempt);
-        const values = columns.map((column) => `@${column}`).join(', ');
-        connection
-          .prepare(`insert or replace into login_attempts (${columns.join(', ')}) values (${values})`)
-          .run(attempt);
-      }
-    } finally {
-      connection.close();
+      work();
+    } catch (error) {
+      throw openError(this.path, error);
     }
   }
 }
 
-/** None if there was no restore before, or it did not come so far. */
-function attemptsIn(path: string): AttemptRow[] {
-  if (!existsSync(path)) return [];
-  const connection = new Sqlite(path, { readonly: true });
-  try {
-    return connection.prepare<[], AttemptRow>('select * from login_attempts').all();
-  } catch (error) {
-    if (error instanceof Sqlite.SqliteError) return [];
-    throw error;
-  } finally {
-    connection.close();
-  }
+/** The file, and those that SQLite and the lock add. */
+function filesOf(path: string): string[] {
+  return ['', '-wal', '-shm', '-journal', '-lock'].map((end) => path + end);
 }
 
-function sync(path: string): void {
-  const descriptor = openSync(path, 'r');
+async function write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const descriptor = openSync(path, 'wx', 0o600);
   try {
+    for await (const chunk of chunks)
+      for (let written = 0; written < chunk.byteLength; ) written += writeSync(descriptor, chunk, written);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** A restore that was ended leaves a catalog there, or the beginning of one. Anything else is not ours to read or to remove. */
+function requireOurs(path: string): void {
+  const [found, ...beside] = filesOf(path).map((name) => lstatSync(name, { throwIfNoEntry: false }));
+  const isFree = beside.every((other) => other === undefined || other.isFile());
+  if (isFree && (found === undefined || (found.isFile() && isCatalog(path, found.size)))) return;
+  throw new CatalogOpenError(
+    `There is something at ${path}, or beside it, where a restore keeps the catalog of the archive, and it is of no restore. Nothing was changed. Move it away.`,
+  );
+}
+
+function isCatalog(path: string, size: number): boolean {
+  const bytes = Buffer.alloc(Math.min(size, header.bytes));
+  const descriptor = openSync(path, 'r');
+  try {
+    readSync(descriptor, bytes, 0, bytes.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  const start = bytes.toString('latin1', 0, header.start.length);
+  if (bytes.length < header.bytes) return header.start.startsWith(start);
+  return start === header.start && bytes.readUInt32BE(header.applicationIdOffset) === applicationId;
 }

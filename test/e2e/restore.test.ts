@@ -1,5 +1,14 @@
 /** Loss and restore of catalogs, members and whole sites, through the command line and on real tokens. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -234,6 +243,25 @@ test('an archive that nothing authenticates gives no catalog, unless an operator
   expect(existsSync(catalogPath())).toBe(false);
   const accepted = await restore(archive, '--unauthenticated');
   expect(accepted.printed).toMatchObject({ catalog: { keys: 2 }, proved: 0, catalog_only_clusters: ['default'] });
+});
+
+test('something else at the place of the staged catalog: refused with what to do, and left as it is', async () => {
+  await fill(2);
+  const archive = await archived();
+  loseCatalog();
+  const place = `${catalogPath()}.restoring`;
+  const logins = wrapped.member(0).fault.calls('C_Login');
+  for (const put of [() => mkdirSync(place), () => symlinkSync(archive, place), () => writeFileSync(place, 'mine')]) {
+    put();
+    for (const words of [[], ['--dry-run']]) {
+      const { outcome } = await restore(archive, ...words);
+      expect([outcome.exitCode, outcome.stderr]).toEqual([4, expect.stringContaining('Move it away') as string]);
+    }
+    expect(lstatSync(place)).toBeDefined();
+    rmSync(place, { recursive: true });
+  }
+  expect([existsSync(catalogPath()), wrapped.member(0).fault.calls('C_Login')]).toEqual([false, logins]);
+  expect((await restore(archive)).outcome.exitCode).toBe(0);
 });
 
 test('a member that is away is named, and the restore is not complete', async () => {
