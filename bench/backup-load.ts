@@ -3,16 +3,18 @@
  * Prints one JSON `BackupFigures`, and its progress on stderr.
  */
 import { join } from 'node:path';
+import { readManifest } from '../src/backup/archive-reader.js';
 import { type ArchiveTools, createArchive } from '../src/backup/create-archive.js';
 import { verifyArchive } from '../src/backup/verify-archive.js';
 import { systemClock } from '../src/clock-system.js';
 import type { HsmCluster, MaterialReference } from '../src/clusters/hsm-cluster.js';
 import { Pace } from '../src/jobs/pace.js';
+import { restoreKeys } from '../src/jobs/restore-keys.js';
 import { Secret } from '../src/secret.js';
 import { archiveFolder } from '../src/storage/archive-folder.js';
 import { catalogSnapshots } from '../src/storage/catalog-snapshot.js';
 import { clusterId, inTime } from '../test/hsm/fixture.js';
-import { WrappedCluster } from '../test/wrapped-cluster.js';
+import { WrappedCluster, type WrappedMember } from '../test/wrapped-cluster.js';
 import type { BackupCost, BackupFigures, BackupPlan } from './backup.js';
 import { plaintextBytes } from './methods.js';
 
@@ -80,7 +82,30 @@ async function measured<T>(work: () => Promise<T>): Promise<{ result: T; seconds
   }
 }
 
-async function costOf(bench: Bench, keys: number): Promise<BackupCost> {
+/** Gives a member without keys all that the archive has. @returns like `measured` */
+async function restoreOnto(on: WrappedCluster, fresh: WrappedMember, name: string) {
+  on.members.push(fresh);
+  const cluster = await on.connected();
+  const open = (): AsyncIterable<Uint8Array> => archiveFolder(on.folder).read(name);
+  const { audit, leases } = on.own('a restore');
+  const onBackgroundError = (error: unknown): never => {
+    throw error;
+  };
+  const tools = {
+    core: { catalog: on.catalog, clock: systemClock, onBackgroundError },
+    ...{ audit, leases, callTimeoutMs: 30_000, settledAfterMs: 0 },
+    connectedCluster: () => cluster,
+    rewrappingCluster: () => cluster,
+  };
+  const manifest = await readManifest(open());
+  const request = { manifest, open, dryRun: false, onProgress: () => undefined, signal: never };
+  const restored = await measured(() => restoreKeys(tools, request));
+  await on.close();
+  on.members.pop();
+  return restored;
+}
+
+async function costOf(bench: Bench, keys: number, fresh: WrappedMember): Promise<BackupCost> {
   const made = await measured(() => archive(bench, atOnce, never));
   if (made.result.keys !== keys) throw new Error(`${made.result.keys} keys of ${keys} were archived.`);
   const verifying = { ...toolsOf(bench, atOnce), isConfigured: () => true };
@@ -90,13 +115,21 @@ async function costOf(bench: Bench, keys: number): Promise<BackupCost> {
   );
   if (verified.result.proved !== keys) throw new Error(`${verified.result.proved} keys of ${keys} were proved.`);
   progress(`${keys} keys archived in ${made.seconds.toFixed(1)} s, verified in ${verified.seconds.toFixed(1)} s`);
+  await bench.on.close();
+  const restored = await restoreOnto(bench.on, fresh, made.result.name);
+  bench.cluster = await bench.on.connected();
+  const given = restored.result.reduce((sum, member) => sum + member.restored, 0);
+  if (given !== keys) throw new Error(`${given} keys of ${keys} were restored.`);
+  progress(`${keys} keys restored in ${restored.seconds.toFixed(1)} s`);
   return {
     keys,
     archivedPerSecond: keys / made.seconds,
     verifiedPerSecond: keys / verified.seconds,
+    restoredPerSecond: keys / restored.seconds,
     archiveBytes: made.result.bytes,
     archivingMemoryBytes: made.memoryBytes,
     verifyingMemoryBytes: verified.memoryBytes,
+    restoringMemoryBytes: restored.memoryBytes,
   };
 }
 
@@ -131,7 +164,15 @@ async function besideBackup(bench: Bench, slice: () => Promise<number>): Promise
 }
 
 async function measure({ levels, pairs, encryptionsPerSlice }: BackupPlan): Promise<BackupFigures> {
-  const on = await WrappedCluster.make(1);
+  // One has the keys. Each restore is onto another of the rest, and the first one only compiles its code.
+  const on = await WrappedCluster.make(levels.length + 2, { minimumMembers: 1 });
+  const fresh = on.members.splice(1);
+  const left = [...fresh];
+  const next = (): WrappedMember => {
+    const member = left.pop();
+    if (member === undefined) throw new Error('There is a member for each restore.');
+    return member;
+  };
   // The timers of the pace keep no process alive; in a server its listeners do.
   const alive = setInterval(() => undefined, 60_000);
   try {
@@ -145,8 +186,8 @@ async function measure({ levels, pairs, encryptionsPerSlice }: BackupPlan): Prom
         if (keys % 1_000 === 0) progress(`${keys} keys made`);
       }
       // The first archive of a process also compiles its code.
-      if (costs.length === 0) await costOf(bench, level);
-      costs.push(await costOf(bench, level));
+      if (costs.length === 0) await costOf(bench, level, next());
+      costs.push(await costOf(bench, level, next()));
     }
     const slice = (): Promise<number> => encrypt(bench, material, encryptionsPerSlice);
     await slice();
@@ -158,6 +199,7 @@ async function measure({ levels, pairs, encryptionsPerSlice }: BackupPlan): Prom
     return { costs, duringBackup };
   } finally {
     clearInterval(alive);
+    on.members.push(...fresh);
     await on.dispose();
   }
 }

@@ -23,10 +23,13 @@ export interface BackupCost {
   keys: number;
   archivedPerSecond: number;
   verifiedPerSecond: number;
+  /** Onto a member without keys. */
+  restoredPerSecond: number;
   archiveBytes: number;
   /** How far the resident memory of the process rose above what it was before, at most. */
   archivingMemoryBytes: number;
   verifyingMemoryBytes: number;
+  restoringMemoryBytes: number;
 }
 
 /** What came of it. The ratio is the median of pairs that were measured one right after the other. */
@@ -57,12 +60,13 @@ export async function measureBackups(plan: BackupPlan): Promise<BackupReport> {
 export function backupLines({ costs, encryptDuringBackup }: BackupReport): string[] {
   const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
   return [
-    ...costs.map(
-      ({ keys, archivedPerSecond, verifiedPerSecond, archiveBytes, archivingMemoryBytes, verifyingMemoryBytes }) =>
-        `Backup of ${keys} keys`.padEnd(26) +
-        `${archivedPerSecond.toFixed(0)} keys/s, ${mebibytes(archiveBytes)} MiB, memory +${mebibytes(archivingMemoryBytes)} MiB; ` +
-        `verified ${verifiedPerSecond.toFixed(0)} keys/s, memory +${mebibytes(verifyingMemoryBytes)} MiB`,
-    ),
+    ...costs.flatMap((cost) => [
+      `Backup of ${cost.keys} keys`.padEnd(26) +
+        `${cost.archivedPerSecond.toFixed(0)} keys/s, ${mebibytes(cost.archiveBytes)} MiB, memory +${mebibytes(cost.archivingMemoryBytes)} MiB; ` +
+        `verified ${cost.verifiedPerSecond.toFixed(0)} keys/s, memory +${mebibytes(cost.verifyingMemoryBytes)} MiB`,
+      `Restore of ${cost.keys} keys`.padEnd(26) +
+        `${cost.restoredPerSecond.toFixed(0)} keys/s onto one member, memory +${mebibytes(cost.restoringMemoryBytes)} MiB`,
+    ]),
     `Encrypt during a backup / without  ${encryptDuringBackup.toFixed(3)}  (target 0.9)`,
   ];
 }

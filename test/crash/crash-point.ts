@@ -1,11 +1,12 @@
-/** The PKCS#11 calls of a run, and the places in each at which a process is killed. */
+/** The PKCS#11 calls of a run and its writes to disk, and the places in each at which a process is killed. */
 import type { FaultHsm, TracedCall } from '../native/fault-hsm.js';
+import type { DiskCall, DiskShim } from './disk-shim.js';
 
 /** One place: before a call, after it, or so many fifths of its duration inside it. */
 export interface CrashPoint {
-  /** The index of the member whose token is called; -1 for a commit of the catalog. */
-  readonly member: number;
-  /** For a commit: the module that makes it. */
+  /** The index of the member whose token is called; `catalog` for a commit. */
+  readonly member: number | 'catalog' | 'disk';
+  /** For a commit: the module that makes it. For a write to disk: with its file. */
   readonly functionName: string;
   /** Which call of the function on this member, from 1. */
   readonly ordinal: number;
@@ -38,7 +39,8 @@ const otherChanges = new Set(['C_Login', 'C_SetPIN', 'C_Initialize', 'C_Finalize
 /** The name by which results are kept, the same in every run. */
 export function pointName({ member, functionName, ordinal, place, fifths, withParent }: CrashPoint): string {
   const where = place === 'in' ? `in ${fifths}/5 of` : place;
-  if (member < 0) return `${place} commit ${ordinal} of ${functionName}`;
+  if (member === 'disk') return `disk: ${where} ${functionName} ${ordinal}`;
+  if (member === 'catalog') return `${place} commit ${ordinal} of ${functionName}`;
   const who = withParent === true ? ', with its parent' : '';
   return `member ${'abcdefgh'.charAt(member)}: ${where} ${functionName} ${ordinal}${who}`;
 }
@@ -52,41 +54,86 @@ export function distinctPoints(points: readonly CrashPoint[]): CrashPoint[] {
   return points.filter((_, index) => [index - 1, index, index + 1].some(changes));
 }
 
-/** Lets the process that makes the call die there. */
-export function arm(faults: readonly FaultHsm[], { member, functionName, ordinal, place, insideUs }: CrashPoint): void {
-  const action = place === 'after' ? 'die-after' : place === 'in' ? `die ${insideUs}` : 'die';
-  faults[member]?.obey(`${functionName} after ${ordinal - 1} times 1 ${action}`);
+/** Leaves out writes that follow one to the same file and have one after them: of a page, in the middle of many. */
+export function withoutRepeatedWrites(points: readonly CrashPoint[]): CrashPoint[] {
+  const isSame = (index: number, other: number): boolean =>
+    points[index]?.member === 'disk' && points[index].functionName === points[other]?.functionName;
+  return points.filter((_, index) => !(isSame(index, index - 1) && isSame(index, index + 1)));
 }
 
-/** Notes which calls the members receive from now on. */
-export class Recording {
-  readonly #faults: readonly FaultHsm[];
-  readonly #before: readonly number[];
+/** What a process calls: the tokens of the members, and the disk if it is watched. */
+export interface Called {
+  readonly faults: readonly FaultHsm[];
+  readonly disk?: DiskShim;
+}
 
-  constructor(faults: readonly FaultHsm[]) {
-    this.#faults = faults;
-    this.#before = faults.map((fault) => fault.returned());
+/** Lets the process that makes the call die there. */
+export function arm({ faults, disk }: Called, { member, functionName, ordinal, place, insideUs }: CrashPoint): void {
+  const after = ordinal - 1;
+  const action = place === 'after' ? 'die-after' : 'die';
+  if (member === 'disk') return disk?.obey(functionName, action, { after });
+  if (typeof member === 'number')
+    faults[member]?.obey(`${functionName} after ${after} times 1 ${place === 'in' ? `die ${insideUs}` : action}`);
+}
+
+/** Notes which calls the members and the disk receive from now on. */
+export class Recording {
+  readonly #called: Called;
+  readonly #before: readonly number[];
+  readonly #beforeOnDisk: number;
+
+  constructor(called: Called) {
+    this.#called = called;
+    this.#before = called.faults.map((fault) => fault.returned());
+    this.#beforeOnDisk = called.disk?.returned() ?? 0;
   }
 
   /** Every place of every call, in the order in which the calls began. @throws if the trace was too short */
   points(): CrashPoint[] {
-    const calls = this.#faults.flatMap((fault, member) => this.#callsOf(fault, member));
-    calls.sort((one, other) => one.call.startMs - other.call.startMs);
-    return calls.flatMap(({ member, ordinal, call }) => placesOf(member, ordinal, call));
+    const { faults, disk } = this.#called;
+    const ofMembers = faults.flatMap((fault, member) =>
+      callsSince(this.#before[member] ?? 0, fault).map(({ call, ordinal }) => ({
+        startMs: call.startMs,
+        places: placesOf(member, ordinal, call),
+      })),
+    );
+    const onDisk = disk === undefined ? [] : callsSince(this.#beforeOnDisk, namedCalls(disk));
+    const ofDisk = onDisk.map(({ call, ordinal }) => ({ startMs: call.startMs, places: placesOnDisk(ordinal, call) }));
+    const all = [...ofMembers, ...ofDisk].sort((one, other) => one.startMs - other.startMs);
+    return all.flatMap(({ places }) => places);
   }
+}
 
-  #callsOf(fault: FaultHsm, member: number) {
-    const first = (this.#before[member] ?? 0) + 1;
-    const calls = fault.trace().filter(({ number }) => number >= first);
-    if (calls.length !== fault.returned() - first + 1) throw new Error('The trace does not have all calls.');
-    calls.sort((one, other) => one.startMs - other.startMs);
-    const ordinals = new Map<string, number>();
-    return calls.map((call) => {
-      const ordinal = (ordinals.get(call.functionName) ?? 0) + 1;
-      ordinals.set(call.functionName, ordinal);
-      return { member, ordinal, call };
-    });
-  }
+/** A call, and which of its name it is, from 1. */
+interface Numbered<Call> {
+  readonly call: Call;
+  readonly ordinal: number;
+}
+
+/** @throws if the trace was too short */
+function callsSince<Call extends { number: number; functionName: string; startMs: number }>(
+  before: number,
+  calls: { returned: () => number; trace: () => Call[] },
+): Numbered<Call>[] {
+  const found = calls.trace().filter(({ number }) => number > before);
+  if (found.length !== calls.returned() - before) throw new Error('The trace does not have all calls.');
+  found.sort((one, other) => one.startMs - other.startMs);
+  const ordinals = new Map<string, number>();
+  return found.map((call) => {
+    const ordinal = (ordinals.get(call.functionName) ?? 0) + 1;
+    ordinals.set(call.functionName, ordinal);
+    return { call, ordinal };
+  });
+}
+
+function namedCalls(disk: DiskShim) {
+  const trace = () => disk.trace().map((call) => ({ ...call, functionName: call.name }));
+  return { returned: () => disk.returned(), trace };
+}
+
+/** A kill loses nothing that the kernel has: what is after a call is before the next one. */
+function placesOnDisk(ordinal: number, { name }: DiskCall): CrashPoint[] {
+  return [{ member: 'disk', functionName: name, ordinal, place: 'before', changes: true }];
 }
 
 function placesOf(member: number, ordinal: number, { functionName, startMs, endMs }: TracedCall): CrashPoint[] {

@@ -1,10 +1,11 @@
 /** A deployment on three members with the same keys, whose state is kept and brought back before each act. */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 import { eventually } from '../e2e/deployment.js';
 import { WrappedDeployment } from '../e2e/wrapped-deployment.js';
+import { DiskShim } from './disk-shim.js';
 import { KeptFiles } from './kept-files.js';
 
 /** A text and its ciphertext under a key. */
@@ -17,9 +18,14 @@ interface Encrypted {
 export class KeptDeployment {
   /** What callers have encrypted, once for each key. */
   readonly encrypted: Encrypted[] = [];
+  /** The writes of processes that have its environment: to the catalog, and to archives. */
+  readonly disk: DiskShim;
   #kept: KeptFiles | undefined;
 
-  private constructor(readonly wrapped: WrappedDeployment) {}
+  private constructor(readonly wrapped: WrappedDeployment) {
+    const { folder, backupFolder } = wrapped.deployment;
+    this.disk = new DiskShim([join(folder, 'catalog.sqlite'), join(folder, '.catalog.sqlite'), backupFolder]);
+  }
 
   /** With so many keys, all of them older than an hour. */
   static async make(keyCount: number): Promise<KeptDeployment> {
@@ -40,10 +46,16 @@ export class KeptDeployment {
   restore(): void {
     const { deployment, accounting } = this.wrapped;
     this.#kept?.restore();
+    for (const file of readdirSync(deployment.backupFolder)) rmSync(join(deployment.backupFolder, file));
     // Reading a long log takes time.
     writeFileSync(deployment.logPath, '');
     accounting.acknowledged.clear();
     for (const { keyId } of this.encrypted) accounting.acknowledged.add(keyId);
+  }
+
+  /** See `KeptFiles`. */
+  mendTornTokens(): void {
+    this.#kept?.mendTornTokens();
   }
 
   /** Changes the catalog. */
@@ -54,6 +66,7 @@ export class KeptDeployment {
   }
 
   dispose(): void {
+    this.disk.dispose();
     this.wrapped.dispose();
   }
 }

@@ -1,5 +1,5 @@
 /** The tokens and the catalog of a deployment, as they were once, to be brought back before each act. */
-import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SoftHsmMember } from '../wrapped-cluster.js';
 
@@ -26,6 +26,20 @@ export class KeptFiles {
     }
     for (const file of catalogFiles(this.#folder)) rmSync(join(this.#folder, file));
     for (const file of catalogFiles(this.#kept)) cpSync(join(this.#kept, file), join(this.#folder, file));
+  }
+
+  /**
+   * SoftHSM empties a token's file and writes it anew at each login: a kill in between loses the token, which no HSM would.
+   * Puts such files back. Keys have files of their own.
+   */
+  mendTornTokens(): void {
+    for (const { name, hsm } of this.#members) {
+      const tokens = join(hsm.directory, 'tokens');
+      for (const token of readdirSync(tokens)) {
+        const [kept, now] = [join(this.#kept, name, token, 'token.object'), join(tokens, token, 'token.object')];
+        if (statSync(now).size < statSync(kept).size) cpSync(kept, now);
+      }
+    }
   }
 }
 

@@ -107,7 +107,7 @@ export class PinScenario implements CrashScenario {
     const commits = this.#commits
       .filter(({ name }) => modulesOfRotation.includes(name))
       .flatMap(({ name: functionName, ordinal }) =>
-        places.map((place) => ({ member: -1, functionName, ordinal, place, changes: true })),
+        places.map((place) => ({ member: 'catalog' as const, functionName, ordinal, place, changes: true })),
       );
     return [...changing, ...changing.map((point) => ({ ...point, withParent: true })), ...commits];
   }
@@ -116,11 +116,11 @@ export class PinScenario implements CrashScenario {
     const { member, functionName: name, withParent } = point;
     this.#armed = point;
     // The server is told of a commit when the act begins.
-    if (member < 0) return;
+    if (typeof member !== 'number') return;
     const fault = this.#made.fault(member);
     this.#insideBefore = fault.inside(name);
     if (withParent === true) fault.set('diesToo', this.#child?.pid ?? 0);
-    arm(this.faults, point);
+    arm(this, point);
   }
 
   async recover(): Promise<string[]> {
@@ -206,8 +206,8 @@ export class PinScenario implements CrashScenario {
 
   /** Whether the program was killed inside the call. */
   #programDied(): boolean {
-    const { member = -1, functionName = '' } = this.#armed ?? {};
-    return member >= 0 && this.#made.fault(member).inside(functionName) > this.#insideBefore;
+    const { member, functionName = '' } = this.#armed ?? {};
+    return typeof member === 'number' && this.#made.fault(member).inside(functionName) > this.#insideBefore;
   }
 
   async #say(message: object): Promise<{ commits: Commit[] }> {

@@ -9,7 +9,8 @@ import { makeArchive } from '../backup/make-archive.js';
 import { holdfast } from '../cli/session.js';
 import { commandLine } from '../e2e/deployment.js';
 import type { FaultHsm } from '../native/fault-hsm.js';
-import { type CrashPoint, distinctPoints } from './crash-point.js';
+import { type CrashPoint, distinctPoints, withoutRepeatedWrites } from './crash-point.js';
+import type { DiskShim } from './disk-shim.js';
 import type { KeptDeployment } from './kept-deployment.js';
 import type { CrashScenario } from './sweep.js';
 
@@ -19,6 +20,7 @@ const emptied = 2;
 export class RestoreScenario implements CrashScenario {
   readonly name = 'restore';
   readonly faults: readonly FaultHsm[];
+  readonly disk: DiskShim;
   readonly #kept: KeptDeployment;
   readonly #archive: string;
   readonly #counts: number[];
@@ -26,6 +28,7 @@ export class RestoreScenario implements CrashScenario {
   private constructor(kept: KeptDeployment, archive: string) {
     this.#kept = kept;
     this.#archive = archive;
+    this.disk = kept.disk;
     this.faults = kept.wrapped.members.map(({ fault }) => fault);
     this.#counts = this.#encryptionCounts();
   }
@@ -39,13 +42,16 @@ export class RestoreScenario implements CrashScenario {
   restore(): void {
     this.#kept.restore();
     const { folder } = this.#kept.wrapped.deployment;
-    for (const file of readdirSync(folder)) if (file.startsWith('catalog.sqlite')) rmSync(join(folder, file));
+    for (const file of readdirSync(folder)) if (/^\.?catalog\.sqlite/.test(file)) rmSync(join(folder, file));
     this.#kept.wrapped.emptyMember(emptied);
   }
 
   async act(begin: () => void): Promise<boolean> {
     begin();
-    const child = spawn(process.execPath, [commandLine, ...this.#words()], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [commandLine, ...this.#words()], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...this.disk.environment },
+    });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     await once(child, 'close');
@@ -54,6 +60,7 @@ export class RestoreScenario implements CrashScenario {
   }
 
   async recover(): Promise<string[]> {
+    this.#kept.mendTornTokens();
     const { exitCode, stderr } = await holdfast(this.#words());
     if (exitCode !== 0) return [`the next run: ${stderr}`];
     const problems: string[] = [];
@@ -69,15 +76,15 @@ export class RestoreScenario implements CrashScenario {
   }
 
   choose(points: readonly CrashPoint[]): CrashPoint[] {
-    return distinctPoints(points);
+    return distinctPoints(withoutRepeatedWrites(points));
   }
 
-  /** The first key that is made for good: it is proved before, as the other is. */
+  /** The first key that is made for good, which is proved before, as the other is; and the catalog's appearance. */
   marks(points: readonly CrashPoint[]): CrashPoint[] {
     const made = points.filter(
       ({ member, functionName, place }) => member === emptied && functionName === 'C_UnwrapKey' && place === 'after',
     );
-    return made.slice(-2, -1);
+    return [...made.slice(-2, -1), ...points.filter(({ functionName }) => functionName === 'link catalog.sqlite')];
   }
 
   dispose(): void {

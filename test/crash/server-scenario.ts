@@ -8,7 +8,8 @@ import type { RunningServer } from '../e2e/deployment.js';
 import { witnessesOn } from '../e2e/token-witness.js';
 import { decrypt } from '../faults/operations.js';
 import type { FaultHsm } from '../native/fault-hsm.js';
-import type { CrashPoint } from './crash-point.js';
+import { type CrashPoint, withoutRepeatedWrites } from './crash-point.js';
+import type { DiskShim } from './disk-shim.js';
 import { everyMemberServes, type KeptDeployment } from './kept-deployment.js';
 import type { CrashScenario } from './sweep.js';
 
@@ -28,6 +29,10 @@ export interface ServerScenarioOptions {
   readonly prepare?: (deployment: KeptDeployment) => void;
   /** Starts the process. Default: `holdfast serve`. */
   readonly spawn?: (deployment: KeptDeployment) => Promise<ServingProcess>;
+  /** Whether the process is killed at its writes to disk too. They are the marks then. */
+  readonly writes?: true;
+  /** What else must be true after another process has followed the killed one. @returns what is not */
+  readonly check?: (deployment: KeptDeployment, client: HoldfastClient) => Promise<string[]>;
   /** The act, once all members serve. It ends when it is over, or the process has died. */
   readonly act: (deployment: KeptDeployment, client: HoldfastClient, child: ChildProcess) => Promise<void>;
 }
@@ -35,12 +40,14 @@ export interface ServerScenarioOptions {
 export class ServerScenario implements CrashScenario {
   readonly name: string;
   readonly faults: readonly FaultHsm[];
+  readonly disk?: DiskShim;
   readonly #kept: KeptDeployment;
   readonly #options: ServerScenarioOptions;
 
   constructor(kept: KeptDeployment, options: ServerScenarioOptions) {
     this.name = options.name;
     this.faults = kept.wrapped.members.map(({ fault }) => fault);
+    if (options.writes === true) this.disk = kept.disk;
     this.#kept = kept;
     this.#options = options;
   }
@@ -59,11 +66,13 @@ export class ServerScenario implements CrashScenario {
     await this.#quiet();
     begin();
     // A server that dies answers nothing.
-    await act(this.#kept, client, child).catch(() => undefined);
+    const acting = act(this.#kept, client, child).catch(() => undefined);
+    await Promise.race([acting, endOf(child)]);
     client.close();
     await this.#quiet();
     const wasKilled = child.signalCode === 'SIGKILL';
-    if (!wasKilled) await endOf(child, 'SIGKILL');
+    if (!wasKilled) child.kill('SIGKILL');
+    await endOf(child);
     return wasKilled;
   }
 
@@ -82,11 +91,15 @@ export class ServerScenario implements CrashScenario {
   }
 
   choose(points: readonly CrashPoint[]): CrashPoint[] {
-    return [...points];
+    return withoutRepeatedWrites(points);
   }
 
-  /** After each change that another one of the same act follows. */
+  /** After each change that another one of the same act follows; before a file appears, or goes. */
   marks(points: readonly CrashPoint[]): CrashPoint[] {
+    if (this.disk !== undefined)
+      return points.filter(({ functionName }) =>
+        /^(link|unlink) (\.?holdfast|\.catalog\.snapshot\.\*\.partial$)/.test(functionName),
+      );
     const changing = ['C_UnwrapKey', 'C_CreateObject', 'C_DestroyObject'];
     return points.filter(({ functionName, place }) => changing.includes(functionName) && place === 'after');
   }
@@ -156,11 +169,13 @@ export class ServerScenario implements CrashScenario {
     await server.witnesses.runNow();
     await this.#kept.wrapped.accounting.expectAllKeysWork(client);
     const undecrypted = await this.#undecrypted(client);
+    const others = (await this.#options.check?.(this.#kept, client)) ?? [];
     client.close();
     const unwitnessed = await this.#unwitnessed();
     return [
       ...wrong.map((member) => `after reconciliation: ${JSON.stringify(member)}`),
       ...undecrypted,
+      ...others,
       ...unwitnessed,
     ];
   }
@@ -203,12 +218,10 @@ export class ServerScenario implements CrashScenario {
   }
 }
 
-function spawnServe({ wrapped }: KeptDeployment): Promise<ServingProcess> {
-  return wrapped.deployment.spawn();
+function spawnServe({ wrapped, disk }: KeptDeployment): Promise<ServingProcess> {
+  return wrapped.deployment.spawn(disk.environment);
 }
 
-async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  const ended = once(child, 'exit');
-  child.kill(signal);
-  await ended;
+async function endOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }

@@ -1,10 +1,11 @@
 /** The acts of servers that are killed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Message } from '../e2e/client.js';
-import { commandLine } from '../e2e/deployment.js';
+import type { HoldfastClient, Message } from '../e2e/client.js';
+import { commandLine, eventually } from '../e2e/deployment.js';
 import type { KeptDeployment } from './kept-deployment.js';
 import type { ServerScenarioOptions, ServingProcess } from './server-scenario.js';
 
@@ -50,6 +51,49 @@ const witness: ServerScenarioOptions = {
   act: (_, _client, child) => run('witnesses', child),
 };
 
+/** An archive in the folder of the service. */
+const backup: ServerScenarioOptions = {
+  name: 'backup',
+  writes: true,
+  async act(_, client) {
+    const { backup_id: backupId } = await client.call('CreateBackup');
+    await backupEnded(client, backupId as string);
+  },
+  check: backupProblems,
+};
+
+/** Resolves with what the service says of it. @throws if it does not end within a minute */
+async function backupEnded(client: HoldfastClient, backupId: string): Promise<Message> {
+  return eventually(async () => {
+    const { backups } = await client.call('DescribeBackups', { backup_id: backupId });
+    const [{ state, work, ...rest }] = backups as [Message];
+    if (state === 'BACKUP_STATE_RUNNING' || work !== undefined) throw new Error('It is under way.');
+    return { state, ...rest };
+  }, 20);
+}
+
+/** A whole archive is a recorded one, and proves itself; what is none leaves nothing; and the next backup is made. */
+async function backupProblems({ wrapped: { deployment } }: KeptDeployment, client: HoldfastClient): Promise<string[]> {
+  const { backup_id: next } = await client.call('CreateBackup');
+  const made = await backupEnded(client, next as string);
+  const { backups } = await client.call('DescribeBackups');
+  const recorded = backups as Message[];
+  const problems = made['state'] === 'BACKUP_STATE_COMPLETE' ? [] : [`the next backup is ${JSON.stringify(made)}`];
+  const whole = recorded.filter(({ state }) => state === 'BACKUP_STATE_COMPLETE');
+  for (const { backup_id: backupId } of whole) {
+    await client.call('VerifyBackup', { backup_id: backupId });
+    const { verification } = await backupEnded(client, backupId as string);
+    if (verification !== 'BACKUP_VERIFICATION_PASSED') problems.push(`verification: ${String(verification)}`);
+  }
+  const files = readdirSync(deployment.backupFolder).sort();
+  const present = recorded.filter(
+    ({ size_bytes: size, removed_time: removed }) => size !== undefined && removed === undefined,
+  );
+  const names = present.map(({ file_name: name }) => String(name)).sort();
+  if (files.join() !== names.join()) problems.push(`the folder has ${files.join()}, the catalog ${names.join()}`);
+  return problems;
+}
+
 /** Resolves when a round of the job has ended, or the process has. */
 async function run(job: 'keyDeletion' | 'witnesses', child: ChildProcess): Promise<void> {
   const over = once(child, 'message');
@@ -64,4 +108,4 @@ async function spawnForJob({ wrapped: { deployment } }: KeptDeployment): Promise
   return { child, client: () => deployment.client(port, 'operator') };
 }
 
-export const serverScenarios: readonly ServerScenarioOptions[] = [createKey, repair, deletion, witness];
+export const serverScenarios: readonly ServerScenarioOptions[] = [createKey, repair, deletion, witness, backup];

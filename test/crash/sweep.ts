@@ -1,13 +1,11 @@
 /** Kills a process at one point after the other, and lets another one recover each time. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { FaultHsm } from '../native/fault-hsm.js';
 import { SeededRandom } from '../faults/seeded-random.js';
-import { arm, type CrashPoint, pointName, Recording } from './crash-point.js';
+import { arm, type Called, type CrashPoint, pointName, Recording } from './crash-point.js';
 
 /** Something that a process does, and what must be true after another has followed the killed one. */
-export interface CrashScenario {
+export interface CrashScenario extends Called {
   readonly name: string;
-  readonly faults: readonly FaultHsm[];
   /** Brings tokens and files back to what they were before the act. */
   restore(): void;
   /**
@@ -42,7 +40,7 @@ export async function enumeratePoints(scenario: CrashScenario): Promise<CrashPoi
   scenario.restore();
   let recording: Recording | undefined;
   const wasKilled = await scenario.act(() => {
-    recording = new Recording(scenario.faults);
+    recording = new Recording(scenario);
   });
   const calls = recording?.points() ?? [];
   const points = scenario.pointsOf?.(calls) ?? calls;
@@ -63,10 +61,8 @@ export async function crashAt(scenario: CrashScenario, point: CrashPoint): Promi
   // Calls of several lanes come in an order of their own each time, so a point may be missed.
   for (let tries = 0; tries < maxTries && !reached && problems.length === 0; tries += 1) {
     scenario.restore();
-    reached = await scenario.act(() =>
-      scenario.arm === undefined ? arm(scenario.faults, point) : scenario.arm(point),
-    );
-    for (const fault of scenario.faults) fault.heal();
+    reached = await scenario.act(() => (scenario.arm === undefined ? arm(scenario, point) : scenario.arm(point)));
+    for (const called of [...scenario.faults, scenario.disk]) called?.heal();
     problems = await scenario.recover().catch((error: unknown) => [String(error)]);
   }
   const tookMs = Math.round(performance.now() - startedMs);
