@@ -50,6 +50,11 @@ export class BackupWorkshop {
     this.#work.set(backupId, { kind: 'VERIFYING', done: 0, total: 0 });
   }
 
+  /** Notes that it is over. Only once its outcome is recorded: who sees no work any more looks for that. */
+  conclude(backupId: string): void {
+    this.#work.delete(backupId);
+  }
+
   /** @returns what has changed in the record: how it ended */
   make(record: BackupRecord, storage: BackupStorage): Promise<Partial<BackupRecord>> {
     return this.#outcome('MakeBackup', record, () => this.#write(record, storage));
@@ -137,8 +142,6 @@ export class BackupWorkshop {
         state: 'FAILED',
         failure: this.#options.stopping.aborted ? 'The service was stopped.' : wordsFor(error),
       };
-    } finally {
-      this.#work.delete(backupId);
     }
   }
 }

@@ -100,9 +100,13 @@ export class Backups implements BackupAdministration {
       const record = await this.#recordWithArchive(backupId);
       this.#workshop.announce(backupId);
       begun();
-      const outcome = await this.#workshop.verify(record, storage);
-      if (outcome === undefined) return;
-      await this.#change({ ...record, ...outcome, verificationTime: this.#options.archive.clock.now() });
+      try {
+        const outcome = await this.#workshop.verify(record, storage);
+        if (outcome === undefined) return;
+        await this.#change({ ...record, ...outcome, verificationTime: this.#options.archive.clock.now() });
+      } finally {
+        this.#workshop.conclude(backupId);
+      }
     });
   }
 
@@ -217,8 +221,12 @@ export class Backups implements BackupAdministration {
     await this.#endInterrupted();
     await this.#change(record);
     begun();
-    const outcome = await this.#workshop.make(record, storage);
-    await this.#change({ ...record, endTime: this.#options.archive.clock.now(), ...outcome });
+    try {
+      const outcome = await this.#workshop.make(record, storage);
+      await this.#change({ ...record, endTime: this.#options.archive.clock.now(), ...outcome });
+    } finally {
+      this.#workshop.conclude(record.backupId);
+    }
   }
 
   /** A folder that cannot be read leaves them as they are. */
