@@ -48,13 +48,15 @@ export interface RestoredMember {
   lacking: number;
   restored: number;
   failed: number;
-  /** What it lacks now. */
+  /** What it lacks now; and which materials these are, at most the first 100. */
   missing: number;
+  missingIds: readonly string[];
   /** False: it lacks the wrapping keys in use, and was given nothing. */
   isCurrent: boolean;
 }
 
 const batchSize = 100;
+const maxNamed = 100;
 /** A restore that was killed keeps the lease until it ends; a service that repairs may keep it for long. */
 const leaseWaitMs = 45_000;
 const leasePauseMs = 1_000;
@@ -218,12 +220,14 @@ function outcome(
   now: MemberInventory,
   expected: readonly string[],
 ): RestoredMember {
-  const lackedBy = ({ materialIds }: MemberInventory): number => {
+  const lackedBy = ({ materialIds }: MemberInventory): string[] => {
     const held = new Set(materialIds);
-    return expected.filter((materialId) => !held.has(materialId)).length;
+    return expected.filter((materialId) => !held.has(materialId));
   };
   const { memberName, isCurrent } = before;
-  const counts = { lacking: lackedBy(before), restored: 0, failed: 0, missing: lackedBy(now) };
+  const missing = lackedBy(now);
+  const missingIds = missing.slice(0, maxNamed);
+  const counts = { lacking: lackedBy(before).length, restored: 0, failed: 0, missing: missing.length, missingIds };
   return { clusterId, memberName, isCurrent, isOpen: true, expected: expected.length, ...counts };
 }
 

@@ -79,6 +79,7 @@ function sentences(
       ? 'the catalog was there, and was not changed'
       : `catalog: ${catalog.keys} keys; the encryption counts of ${catalog.raisedMaterials} were raised; deletions are held: holdfast deletion-hold describe`,
     ...members.map((member) => `${member.clusterId} ${memberSentence(member, dryRun)}`),
+    ...(dryRun ? [] : members.flatMap(missingSentences)),
     ...leftOut.map(
       ({ name, materials }) =>
         `cluster ${name} was left out: its ${materials} keys were neither proved nor restored; when it is back: holdfast backup restore ${file}`,
@@ -97,6 +98,14 @@ function memberSentence(
     return `member ${memberName} lacks the wrapping keys in use and ${lacking} keys: holdfast cluster add-member`;
   if (dryRun) return `member ${memberName} lacks ${lacking} keys`;
   return `member ${memberName}: lacked ${lacking} keys, ${restored} restored, ${failed} failed, ${missing} missing now`;
+}
+
+function missingSentences({ memberName, missing, missingIds }: RestoredMember): string[] {
+  const unnamed = missing - missingIds.length;
+  return [
+    ...missingIds.map((materialId) => `key material ${materialId} is missing on member ${memberName}`),
+    ...(unnamed > 0 ? [`and ${unnamed} more are missing on member ${memberName}`] : []),
+  ];
 }
 
 /** What a restore did, for programs. */
@@ -130,12 +139,13 @@ export function asJson({
       name,
       key_materials: materials,
     })),
-    members: members.map(({ clusterId, memberName, isCurrent, isOpen, ...counts }) => ({
+    members: members.map(({ clusterId, memberName, isCurrent, isOpen, missingIds, ...counts }) => ({
       cluster_id: clusterId,
       member: memberName,
       open: isOpen,
       current: isCurrent,
       ...counts,
+      missing_key_materials: missingIds,
     })),
   };
 }

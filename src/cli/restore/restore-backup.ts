@@ -234,7 +234,8 @@ class Restore {
   /** The configured members that should have keys of the archive and could not be opened. */
   #notOpen(members: readonly RestoredMember[]): RestoredMember[] {
     const { configuration, chosen } = this.#parts;
-    const none = { isOpen: false, isCurrent: false, expected: 0, lacking: 0, restored: 0, failed: 0, missing: 0 };
+    const counts = { expected: 0, lacking: 0, restored: 0, failed: 0, missing: 0, missingIds: [] };
+    const none = { isOpen: false, isCurrent: false, ...counts };
     const withKeys = chosen.wanted.filter(({ materials }) => materials > 0);
     return withKeys.flatMap(({ cluster_id: clusterId }) => {
       const names = configuration.clusters.find(({ id }) => id === clusterId)?.members.map(({ name }) => name) ?? [];
