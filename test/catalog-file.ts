@@ -25,6 +25,7 @@ export function takeBackToSchema1(connection: Sqlite.Database): void {
     'drained_members',
     'pin_rotations',
     'pin_rotation_members',
+    'pin_ages',
     'leases',
     'counters',
   ];

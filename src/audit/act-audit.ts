@@ -24,6 +24,8 @@ export type ActName =
   | 'DestroyKeysOfDrill'
   | 'DestroyDuplicateKeyMaterial'
   | 'RestoreBackup'
+  /** The schedule rotates a PIN. */
+  | 'RotatePin'
   /** A change of a PIN that a crash or an absent member left incomplete. */
   | 'ContinuePinRotation'
   /** Intents of crashed creates. */

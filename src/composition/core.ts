@@ -15,6 +15,7 @@ import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
 import { LoadWatch } from '../jobs/load-watch.js';
 import { PinRotations, type PinRotationTools } from '../jobs/pin-rotation.js';
+import type { PinSchedule } from '../jobs/pin-schedule.js';
 import type { Reconciler } from '../jobs/reconciler.js';
 import type { RollbackGuard } from '../jobs/rollback-guard.js';
 import type { WitnessRefresh } from '../jobs/witness-refresh.js';
@@ -39,6 +40,7 @@ import { HangTracker } from './hang-tracker.js';
 import { oneAtATime } from './inventory-check.js';
 import { composeOwnActs, type OwnActs, type Witnessing } from './own-acts.js';
 import type { MemberKnowledge } from './member-status.js';
+import { composePinSchedule } from './pin-schedule.js';
 import { connectionReactions, hsmReactions, reportAndReact, type Reactions } from './reactions.js';
 
 /** The key stores and the operations on top of them. */
@@ -47,6 +49,7 @@ export interface Core {
   keys: KeysCore;
   keyStores: KeyStoreAdministration;
   pinRotations: PinRotations;
+  pinSchedule: PinSchedule;
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
   reconciler: Reconciler;
@@ -111,7 +114,8 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   const members = knowledgeOfMembers(jobs);
   const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs, members);
   const backups = composeBackups(foundation, keys, configuredClusters, leases);
-  const shown = { pinRotations, configuredClusters, clusters, loads, backups, members };
+  const pinSchedule = composePinSchedule(foundation, { registry, configuredClusters, keyStores, leases });
+  const shown = { pinRotations, pinSchedule, configuredClusters, clusters, loads, backups, members };
   return { registry, keys, keyStores, hangTracker, changes, ...shown, ...jobs, encryptionBudget };
 }
 

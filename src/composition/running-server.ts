@@ -4,6 +4,7 @@ import type { ProcessReplacement } from '../hsm/process-replacement.js';
 import type { IntentRecovery } from '../jobs/intent-recovery.js';
 import type { KeyDeletion } from '../jobs/key-deletion.js';
 import type { PinRotations } from '../jobs/pin-rotation.js';
+import type { PinSchedule } from '../jobs/pin-schedule.js';
 import type { Reconciler } from '../jobs/reconciler.js';
 import type { WitnessRefresh } from '../jobs/witness-refresh.js';
 import type { CertificateReload } from './certificate-reload.js';
@@ -33,6 +34,7 @@ export interface HoldfastServer {
   readonly reconciler: Reconciler;
   readonly witnesses: WitnessRefresh;
   readonly pinRotations: PinRotations;
+  readonly pinSchedule: PinSchedule;
   /** Resolves with the finding when the process must stop, because its catalog was rolled back. */
   readonly rolledBack: Promise<string>;
   /** Resolves when the process must stop and be replaced, because an HSM is stuck in it. */
@@ -60,6 +62,7 @@ export class RunningServer implements HoldfastServer {
   readonly reconciler: Reconciler;
   readonly witnesses: WitnessRefresh;
   readonly pinRotations: PinRotations;
+  readonly pinSchedule: PinSchedule;
   readonly #foundation: Foundation;
   readonly #core: Core;
   readonly #face: GrpcFace;
@@ -81,6 +84,7 @@ export class RunningServer implements HoldfastServer {
     this.reconciler = core.reconciler;
     this.witnesses = core.witnesses;
     this.pinRotations = core.pinRotations;
+    this.pinSchedule = core.pinSchedule;
   }
 
   get bound(): readonly BoundAddress[] {
@@ -110,6 +114,7 @@ export class RunningServer implements HoldfastServer {
     this.reconciler.start();
     this.witnesses.start();
     this.pinRotations.start();
+    this.pinSchedule.start();
     this.#core.clusters.start();
     this.#core.loads.start();
     this.#core.backups.start();
@@ -134,8 +139,18 @@ export class RunningServer implements HoldfastServer {
     await this.#face.drain(drainTimeoutMs);
     const closeDeadlineMs = clock.monotonicMs() + drainTimeoutMs;
     const { registry, keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads } = this.#core;
-    const { backups, pinRotations } = this.#core;
-    const jobs = [keyDeletion, intentRecovery, reconciler, witnesses, clusters, loads, backups, pinRotations];
+    const { backups, pinRotations, pinSchedule } = this.#core;
+    const jobs = [
+      keyDeletion,
+      intentRecovery,
+      reconciler,
+      witnesses,
+      clusters,
+      loads,
+      backups,
+      pinRotations,
+      pinSchedule,
+    ];
     const stopped = jobs.map((job) => job.stop());
     const [allClosed] = await Promise.all([registry.stop(closeDeadlineMs), ...stopped]);
     const leftMs = Math.max(minAuditCloseMs, closeDeadlineMs - clock.monotonicMs());

@@ -2,9 +2,11 @@ import type { Clock } from '../clock.js';
 import type { Configuration } from '../config/configuration.js';
 import type { ConfiguredHsmClusters } from '../hsm/clusters.js';
 import type { ReplacementState } from '../hsm/process-replacement.js';
+import type { PinSchedule } from '../jobs/pin-schedule.js';
 import type { LoadWatch } from '../jobs/load-watch.js';
 import type { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreRegistry } from '../keystores/registry.js';
+import type { StoreConnection } from '../keystores/store-connection.js';
 import type { CertificateStatus } from '../status/service-status.js';
 import type { AuditFile } from '../storage/audit-file.js';
 import type { SqliteCatalog } from '../storage/sqlite.js';
@@ -28,6 +30,7 @@ export interface StatusSources {
   encryptionBudget: EncryptionBudget;
   loads: Pick<LoadWatch, 'capacityOf'>;
   members: MemberKnowledge;
+  pinSchedule: Pick<PinSchedule, 'statusOf'>;
 }
 
 /** The parts that are made after the status that shows them. */
@@ -53,6 +56,7 @@ export function serverStatus(sources: StatusSources, late: LateParts): ServerSta
     capacityOf: (clusterId: string) => sources.loads.capacityOf(clusterId),
     catalog: { findTimeRecord: () => catalog.findTimeRecord(), isWritable: () => catalogWatch.writable },
     members: sources.members,
+    pinAgeOf: (connection: StoreConnection) => sources.pinSchedule.statusOf(connection),
     encryptionBudgetUsed: () => shareOf(encryptionBudget.mostUsed),
     audit: () => ({
       file: configuration.audit.file,

@@ -2,6 +2,7 @@ import type { ClusterCapacity } from '../clusters/capacity.js';
 import type { ClusterStatus } from '../hsm/clusters.js';
 import type { TimeRecord } from '../keys/time-record.js';
 import type { LoginAttempt } from '../keystores/catalog.js';
+import type { PinAgeStatus } from '../keystores/pin-age.js';
 import type { StoreConnection } from '../keystores/store-connection.js';
 import type {
   AuditStatus,
@@ -31,6 +32,7 @@ export interface StatusParts {
   };
   capacityOf(clusterId: string): ClusterCapacity | undefined;
   members: MemberKnowledge;
+  pinAgeOf(connection: StoreConnection): PinAgeStatus | undefined;
   encryptionBudgetUsed(): number;
   disks(): Promise<DiskStatus[]>;
   certificates(): CertificateStatus[];
@@ -129,6 +131,7 @@ export class ServerStatus implements StatusSource {
         connectionErrorCode: state === 'FAILED' || state === 'CONNECTING' ? errorCode : null,
         serving: connected && members.some((member) => member.state === 'SERVING'),
         refusedTokens: refusedTokens(connection, attempts),
+        pinAge: this.#parts.pinAgeOf(connection),
         minimumMembers: cluster?.minimumMembers ?? 0,
         ...this.#loadOf(clusterId),
         trust: this.#clusters.get(clusterId)?.trust,

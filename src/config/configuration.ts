@@ -21,10 +21,19 @@ export interface Configuration {
   readonly recovery: RecoveryConfiguration;
   /** Null: no backups are made. */
   readonly backup: BackupConfiguration | null;
+  readonly keyStorePins: KeyStorePinsConfiguration;
   readonly audit: { readonly file: string };
   readonly telemetry: TelemetryConfiguration;
   /** Folder (0700, ours) of the locks that serialise initialisation and login across processes. */
   readonly lockDirectory: string;
+}
+
+/** The age of key stores' PINs, in days; null: no limit. */
+export interface KeyStorePinsConfiguration {
+  /** An older one is reported. */
+  readonly maximumAgeDays: number | null;
+  /** An older one of a custom key store is rotated by the service. Less than the maximum, so that is left for failures. */
+  readonly rotateAfterDays: number | null;
 }
 
 /** The archives of the catalog and the keys. */

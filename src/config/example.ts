@@ -174,6 +174,13 @@ recovery:
 #   # Keys a second that are wrapped for an archive, or proved.
 #   materialsPerSecond: 50
 
+# How old the PIN of a key store may be. Left out: any age.
+# keyStorePins:
+#   # An older one is reported: an alert, holdfast status and doctor.
+#   maximumAgeDays: 365
+#   # The service itself rotates the PIN of a custom key store at this age, to a random one.
+#   rotateAfterDays: 335
+
 # One line of JSON for each request, allowed or not.
 audit:
   file: audit.log

@@ -51,6 +51,10 @@ export function resolveConfiguration(input: ConfigurationFile, file: string): Co
     limits: input.limits,
     recovery: input.recovery,
     backup: resolveBackup(input.backup, absolute),
+    keyStorePins: {
+      maximumAgeDays: input.keyStorePins.maximumAgeDays ?? null,
+      rotateAfterDays: input.keyStorePins.rotateAfterDays ?? null,
+    },
     audit: { file: absolute(input.audit.file) },
     telemetry: resolveTelemetry(input.telemetry, absolute),
     lockDirectory: input.lockDirectory === undefined ? defaultLockDirectory() : absolute(input.lockDirectory),

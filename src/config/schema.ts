@@ -170,6 +170,11 @@ const backup = strict({
   materialsPerSecond: whole(1, 10_000).default(50),
 });
 
+const keyStorePins = strict({
+  maximumAgeDays: whole(1, 3_650).optional(),
+  rotateAfterDays: whole(1, 3_650).optional(),
+});
+
 const recovery = strict({
   consecutiveFailures: whole(1, 1_000).default(5),
   failurePercentage: whole(1, 100).default(50),
@@ -244,6 +249,7 @@ export const configurationSchema = strict({
   limits: limits.prefault({}),
   recovery: recovery.prefault({}),
   backup: backup.optional(),
+  keyStorePins: keyStorePins.prefault({}),
   audit: strict({ file: path }),
   telemetry: telemetry.prefault({}),
   lockDirectory: path.optional(),

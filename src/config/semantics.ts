@@ -36,6 +36,7 @@ export function semanticProblems(configuration: Configuration): ConfigurationPro
   );
   checkLimits(configuration, report);
   checkRecovery(configuration, report);
+  checkKeyStorePins(configuration, report);
   checkTelemetry(configuration, report);
   return problems;
 }
@@ -198,6 +199,11 @@ function checkLimits({ limits }: Configuration, report: Report): void {
       `must be shorter than requestTimeoutMs (${limits.requestTimeoutMs}), or no other member could be tried`,
     );
   }
+}
+
+function checkKeyStorePins({ keyStorePins: { maximumAgeDays, rotateAfterDays } }: Configuration, report: Report): void {
+  if (maximumAgeDays === null || rotateAfterDays === null || rotateAfterDays < maximumAgeDays) return;
+  report('keyStorePins.rotateAfterDays', 'must be less than maximumAgeDays, which reports the rotations that fail');
 }
 
 function checkRecovery({ recovery }: Configuration, report: Report): void {

@@ -10,7 +10,7 @@ import type { StoreRecord } from '../keystores/store.js';
 import { Secret } from '../secret.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
 import type { SqliteCatalog } from '../storage/sqlite.js';
-import { generatePin, PinRotations } from './pin-rotation.js';
+import { PinRotations } from './pin-rotation.js';
 
 const [oldPin, newPin] = ['the old PIN', 'the new PIN'];
 const memberNames = ['a', 'b', 'c'];
@@ -259,16 +259,4 @@ test('a rotation for a version that has passed is not begun', async () => {
     members: [],
   };
   expect(await catalog.beginPinRotation(rotation)).toBe(false);
-});
-
-test('generated PINs have the length, and a character of each class', () => {
-  for (const [longest, length] of [
-    [8, 8],
-    [32, 24],
-    [255, 24],
-  ] as const) {
-    const pin = textOf(generatePin(longest));
-    expect(pin).toMatch(/^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9]+$/);
-    expect(pin).toHaveLength(length);
-  }
 });

@@ -81,6 +81,8 @@ const states: Record<string, ServiceStatus> = {
   HoldfastDeletionsHeld: { ...well, deletionHold: { reason: 'clock-forward', since: now } },
   HoldfastUnaccountedKeys: withMember({ unaccountedMaterials: 2 }),
   HoldfastWitnessFailing: withMember({ witness: { epoch: 3, writtenDate: now, failing: true } }),
+  HoldfastPinOld: withStore({ pinAge: { sinceDate: new Date(0), maximumAgeMs: 86_400_000, rotationFailed: false } }),
+  HoldfastPinRotationFailed: withStore({ pinAge: { sinceDate: now, maximumAgeMs: null, rotationFailed: true } }),
   HoldfastBelowMinimumMembers: withStore({ minimumMembers: 2 }),
   HoldfastClusterNearCapacity: withStore({ limitDate: new Date(+now + 20 * 86_400_000) }),
   HoldfastMissingReplicas: withMember({ missingMaterials: 2 }),

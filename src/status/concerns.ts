@@ -1,5 +1,6 @@
 /** The meaning of a status for the operator on call: one rule for each possible problem, in one place. */
 import type { Scope } from '../calls/scope.js';
+import { pinAgeConcerns } from './pin-concerns.js';
 import type { CertificateStatus, DiskStatus, KeyStoreStatus, MemberStatus, ServiceStatus } from './service-status.js';
 
 /** `WARNING`: it serves, and needs attention. `FAILURE`: callers are, or soon will be, refused. */
@@ -108,6 +109,7 @@ function keyStoreConcerns(store: KeyStoreStatus, now: Date): Concern[] {
   return [
     ...connectionConcerns(subject, store),
     ...pinConcerns(subject, store),
+    ...pinAgeConcerns(subject, store, now),
     ...minimumConcerns(subject, store),
     ...capacityConcerns(subject, store, now),
     ...trustConcerns(subject, store),

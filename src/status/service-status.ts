@@ -1,3 +1,4 @@
+import type { PinAgeStatus } from '../keystores/pin-age.js';
 import type { DeletionHold } from '../keys/time-record.js';
 import type { ConnectionState } from '../keystores/store.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
@@ -66,6 +67,8 @@ export interface KeyStoreStatus {
   serving: boolean;
   /** Serial numbers of the tokens that refused its present PIN, which is not tried on them again. */
   refusedTokens: string[];
+  /** How old its PIN is; undefined before the first look. */
+  pinAge?: PinAgeStatus | undefined;
   /** How many members must hold a new key; 0 if the configuration no longer has the cluster. */
   minimumMembers: number;
   /** Busy lane time ÷ lane time in the last minute in this process, 0 to 1; null: it was never connected here. */

@@ -10,6 +10,7 @@ import { intentCatalog } from './intents.js';
 import { keysAndMaterials } from './keys.js';
 import { fencedDatabase, leaseCatalog } from './leases.js';
 import { loginAttempts } from './login-attempts.js';
+import { pinAges } from './pin-ages.js';
 import { pinRotations } from './pin-rotations.js';
 import { storeCatalog } from './stores.js';
 import { timeRecordCatalog } from './time-record.js';
@@ -29,6 +30,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...leaseCatalog(database),
     ...drainedMembers(database),
     ...pinRotations(database),
+    ...pinAges(database),
     ...clusterLoads(database),
     ...witnessCatalog(database, clock),
     ...backupRecords(database),

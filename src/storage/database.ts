@@ -7,6 +7,7 @@ import { HoldfastError } from '../errors.js';
 import type { Leases } from '../coordination/leases.js';
 import type { KeyCatalog } from '../keys/catalog.js';
 import type { KeyStoreCatalog, LoginAttempts } from '../keystores/catalog.js';
+import type { PinAgeCatalog } from '../keystores/pin-age.js';
 import type { PinRotationCatalog } from '../keystores/pin-rotation.js';
 import type { CatalogSchema, UniqueConstraint } from './schema.js';
 
@@ -17,6 +18,7 @@ export type Catalog = KeyCatalog &
   Leases &
   MaintenanceCatalog &
   PinRotationCatalog &
+  PinAgeCatalog &
   LoadCatalog &
   WitnessCatalog &
   BackupCatalog;

@@ -13,6 +13,7 @@ import { createWitnesses } from './schema-8.js';
 import { createBackups } from './schema-9.js';
 import { createPinRotations } from './schema-10.js';
 import { createBackupCopies } from './schema-11.js';
+import { createPinAges } from './schema-12.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -36,6 +37,7 @@ const migrations: readonly Migration[] = [
   { version: 9, apply: createBackups },
   { version: 10, apply: createPinRotations },
   { version: 11, apply: createBackupCopies },
+  { version: 12, apply: createPinAges },
 ];
 
 /** The newest schema that this binary knows. */

@@ -25,6 +25,7 @@ export interface CatalogSchema {
   drained_members: DrainedMemberRow;
   pin_rotations: PinRotationRow;
   pin_rotation_members: PinRotationMemberRow;
+  pin_ages: PinAgeRow;
   cluster_loads: ClusterLoadRow;
   cluster_daily_peaks: ClusterDailyPeakRow;
   catalog_epoch: CatalogEpochRow;
@@ -134,6 +135,14 @@ export interface StoreRow extends ScopeColumns {
   connection_state: ConnectionState;
   connection_error_code: ConnectionErrorCode | null;
   creation_date: number;
+}
+
+/** A `PinAge`, unique by key store. */
+export interface PinAgeRow {
+  key_store: string;
+  credential_version: string;
+  since_date: number;
+  attempt_date: number | null;
 }
 
 /** Belongs to a token, which tenants may share: so it has no account and no region. */

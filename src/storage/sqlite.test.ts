@@ -128,6 +128,7 @@ describe('opening', () => {
         'drained_members',
         'pin_rotations',
         'pin_rotation_members',
+        'pin_ages',
         'leases',
         'counters',
         'time_record',

@@ -87,6 +87,7 @@ export function deleteStore(database: CatalogDatabase, customKeyStoreId: string)
     // Its PIN is nowhere else.
     if (await hasPinRotation(transaction, customKeyStoreId)) return 'wrong-state';
     if (await hasKeys(transaction, customKeyStoreId)) return 'has-keys';
+    await transaction.deleteFrom('pin_ages').where('key_store', '=', customKeyStoreId).execute();
     await transaction.deleteFrom('custom_key_stores').where('custom_key_store_id', '=', customKeyStoreId).execute();
     return 'deleted';
   });

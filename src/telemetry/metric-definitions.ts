@@ -5,6 +5,7 @@
  */
 
 import { backupGaugeDefinitions } from './backup-metric-definitions.js';
+import { pinAgeGaugeDefinitions } from './pin-age-metrics.js';
 
 /** The Prometheus metric behind a key of the tables below; code names the key, dashboards name the metric. */
 export interface MetricDefinition {
@@ -282,6 +283,7 @@ export const gaugeDefinitions = {
     labels: place,
   },
   ...backupGaugeDefinitions,
+  ...pinAgeGaugeDefinitions,
   keyStoreState: {
     name: 'holdfast_key_store_connection_state',
     help: "1 for the present state of the key store's connection, else 0.",

@@ -2,6 +2,7 @@ import { connectionStates } from '../keystores/connection-state.js';
 import { keyStoreLabel } from '../status/readiness.js';
 import type { KeyStoreStatus, ServiceStatus } from '../status/service-status.js';
 import type { Metrics } from './metrics.js';
+import { showPinAges } from './pin-age-metrics.js';
 
 /**
  * Shows the present status. Series of things that no longer exist, such as a deleted key store or a disk that does not
@@ -33,6 +34,11 @@ function showKeyStores({ gauges }: Metrics, keyStores: readonly KeyStoreStatus[]
     keyStoreServing.set(labels, store.serving ? 1 : 0);
     refusedPins.set(labels, store.refusedTokens.length);
   }
+  const labelled = keyStores.map(({ customKeyStoreId, clusterName, pinAge }) => ({
+    labels: { key_store: keyStoreLabel(customKeyStoreId), cluster: clusterName },
+    pinAge,
+  }));
+  showPinAges(gauges, labelled);
 }
 
 function showDisks({ gauges }: Metrics, disks: ServiceStatus['disks']): void {

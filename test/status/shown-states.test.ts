@@ -86,6 +86,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
     catalog: { findTimeRecord: () => fixture.catalog.findTimeRecord(), isWritable: () => true },
     members: { unaccountedMaterials: () => 0, witnessOf: () => null },
     capacityOf: () => undefined,
+    pinAgeOf: () => undefined,
     encryptionBudgetUsed: () => 0,
     audit: () => ({ file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 }),
     disks: () => Promise.resolve([]),
@@ -303,6 +304,9 @@ const keptTrue: Record<keyof typeof gaugeDefinitions, 'asked' | `event: ${string
   backupIncomplete: 'asked',
   backupRefused: 'asked',
   backupAbsent: 'asked',
+  pinSince: 'asked',
+  pinMaximumAge: 'asked',
+  pinRotationFailed: 'asked',
   deletionsHeld: 'asked',
   unaccountedMaterials:
     'event: what the last inventory saw, which each connect and each member that comes back makes anew',

@@ -255,7 +255,13 @@ const status: ServiceStatus = {
   deletionHold: { reason: 'restored', since: new Date(0) },
   encryptionBudgetUsed: 0.25,
   keyStores: [
-    { ...keyStore, customKeyStoreId: null, name: null, connectionState: 'CONNECTED' },
+    {
+      ...keyStore,
+      customKeyStoreId: null,
+      name: null,
+      connectionState: 'CONNECTED',
+      pinAge: { sinceDate: new Date(11_000), maximumAgeMs: 12_000, rotationFailed: true },
+    },
     {
       ...keyStore,
       customKeyStoreId: 'cks-1',
@@ -373,6 +379,9 @@ const shown: Record<keyof typeof gaugeDefinitions, Record<string, number | 'some
     [`holdfast_hsm_refused_pins{${failedStore}}`]: 2,
     'holdfast_hsm_refused_pins{key_store="default",cluster="main"}': 0,
   },
+  pinSince: { 'holdfast_key_store_pin_since_timestamp_seconds{key_store="default",cluster="main"}': 11 },
+  pinMaximumAge: { 'holdfast_key_store_pin_maximum_age_seconds{key_store="default",cluster="main"}': 12 },
+  pinRotationFailed: { 'holdfast_key_store_pin_rotation_failed{key_store="default",cluster="main"}': 1 },
   ready: { holdfast_ready: 1 },
   catalogReadable: { holdfast_catalog_readable: 1 },
   catalogWritable: { holdfast_catalog_writable: 1 },

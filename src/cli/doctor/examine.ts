@@ -4,6 +4,7 @@ import { type Finding, ok, warn } from '../../preconditions/finding.js';
 import { preconditions } from '../../preconditions/list.js';
 import { checkAll, type NamedFinding } from '../../preconditions/precondition.js';
 import { checkBackups } from './backups.js';
+import { checkPinAges } from './pin-ages.js';
 import { checkTokens } from './tokens.js';
 import { checkWitnesses } from './witnesses.js';
 
@@ -21,6 +22,7 @@ export async function examine(
       ...(await checkAll(preconditions, { configuration, secrets, now, asks: 'operator' })),
       ...named('witnesses', await checkWitnesses(configuration)),
       ...named('backups', await checkBackups(configuration, now)),
+      ...named('pin ages', await checkPinAges(configuration, now)),
       ...named('tokens', await checkTokens(configuration)),
     ];
   } finally {

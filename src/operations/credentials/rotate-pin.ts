@@ -1,10 +1,10 @@
 import type { RequestContext } from '../../calls/request-context.js';
 import type { PinTrialFailure } from '../../clusters/pin-trials.js';
 import { HoldfastError } from '../../errors.js';
-import { generatePin } from '../../jobs/pin-rotation.js';
-import { type KeyStoreAdministration, requireStore, requireUsableCluster } from '../../keystores/administration.js';
+import { type KeyStoreAdministration, requireStore } from '../../keystores/administration.js';
 import { invalidState } from '../../keystores/connection-state.js';
-import { checkPassword, isPasswordOf, sealPassword } from '../../keystores/password.js';
+import { newPinRotation } from '../../keystores/new-pin-rotation.js';
+import { isPasswordOf } from '../../keystores/password.js';
 import type { PinPhase, PinRotation } from '../../keystores/pin-rotation.js';
 import type { StoreRecord } from '../../keystores/store.js';
 import type { Secret } from '../../secret.js';
@@ -43,7 +43,9 @@ async function rotatePin(
 ): Promise<RotatePinResponse> {
   try {
     const store = await requireStore(core, context.principal, request.customKeyStoreId);
-    const rotation = (await openRotation(core, store, request.keyStorePassword)) ?? newRotation(core, store, request);
+    const rotation =
+      (await openRotation(core, store, request.keyStorePassword)) ??
+      newPinRotation(core, store, request.keyStorePassword);
     if (request.dryRun === true) return report(rotation);
     if (store.connectionState !== 'CONNECTED') throw invalidState(store, 'use');
     // Harmless if it has begun already.
@@ -73,24 +75,6 @@ async function openRotation(
     `The PIN of custom key store ${store.customKeyStoreId} is being changed to another one. Continue without a password.`,
     { retryable: false },
   );
-}
-
-function newRotation(core: KeyStoreAdministration, store: StoreRecord, request: RotatePinRequest): PinRotation {
-  const { customKeyStoreId, clusterId } = store;
-  const cluster = requireUsableCluster(core, clusterId);
-  const place = { customKeyStoreId, clusterId, passwordVersion: store.passwordVersion + 1 };
-  const pin = request.keyStorePassword ?? generatePin(cluster.maximumPinLength);
-  try {
-    checkPassword(pin, cluster);
-    return {
-      ...place,
-      password: sealPassword(core.passwordSealer, pin, place),
-      startedDate: core.clock.now(),
-      members: [...cluster.memberNames].sort().map((memberName) => ({ memberName, phase: 'old', round: 0 })),
-    };
-  } finally {
-    pin.destroy();
-  }
 }
 
 async function outcome(

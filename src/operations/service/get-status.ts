@@ -37,8 +37,9 @@ export async function getStatus(
   return {
     severity: worst(concerns),
     concerns,
-    keyStores: keyStores.map(({ scope: _, members, ...shown }) => ({
+    keyStores: keyStores.map(({ scope: _, members, pinAge, ...shown }) => ({
       ...withoutNulls(shown),
+      pinSinceDate: pinAge?.sinceDate,
       members: members.map(withoutNulls),
     })),
     catalog: { readable: catalogReadable, writable: catalogWritable },
