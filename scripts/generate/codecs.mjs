@@ -13,6 +13,7 @@ const scalars = {
   [Type.INT32]: 'integer',
   [Type.DOUBLE]: 'fraction',
   [Type.INT64]: 'wholeNumber',
+  [Type.UINT64]: 'wholeNumber',
 };
 
 /** The codecs of all rpcs, as TypeScript. */

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Backup } from '../faces/grpc/gen/holdfast/admin/v1/backup_service.js';
 import type { KmsClient } from './client.js';
 import { CliError, exitCodes, localError } from './exit-codes.js';
-import { type Terminal, write } from './terminal.js';
+import { type Terminal, writeWhole } from './terminal.js';
 
 /**
  * Writes an archive of the server to a file, which appears whole (0600) or not at all and replaces nothing, or to stdout for `-`.
@@ -14,7 +14,7 @@ export async function downloadBackup(
   backup: Backup,
   destination: string,
 ): Promise<void> {
-  if (destination === '-') return copyTo(client, backup, (bytes) => write(terminal.stdout, bytes));
+  if (destination === '-') return copyToStdout(client, terminal, backup);
   const { writeSync, openSync, closeSync } = await import('node:fs');
   const { PartialFile } = await import('../storage/partial-file.js');
   let partial: InstanceType<typeof PartialFile> | undefined;
@@ -36,6 +36,18 @@ export async function downloadBackup(
   } finally {
     partial?.discard();
   }
+}
+
+async function copyToStdout(client: KmsClient, terminal: Terminal, backup: Backup): Promise<void> {
+  const hint = 'what was written is no archive; the one in the folder of the server is whole';
+  await copyTo(client, backup, async (bytes) => {
+    try {
+      await writeWhole(terminal.stdout, bytes);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      throw localError(`stdout did not take the archive: ${reason}`, error, hint);
+    }
+  });
 }
 
 async function copyTo(

@@ -21,6 +21,7 @@ export function statusLines(status: GetStatusResponse): string[] {
     ...(concerns.length === 0 ? ['all is well'] : []),
     ...section('key stores', keyStores.flatMap(keyStoreLines)),
     ...section('audit log', auditLines(status)),
+    ...section('backups', backupLines(status)),
     ...section('disks', disks.map(diskLine)),
     ...section('certificates', certificates.map(certificateLine)),
     ...section('process', processLines(status)),
@@ -64,6 +65,20 @@ function auditLines({ audit, catalog }: GetStatusResponse): string[] {
     `records lost since the start: ${audit.lostRecords}`,
     ...(catalog?.readable === true ? [] : ['the catalog: NOT READABLE']),
     ...(catalog?.writable === true ? [] : ['the catalog: TAKES NO CHANGES']),
+  ];
+}
+
+function backupLines({ backups }: GetStatusResponse): string[] {
+  if (backups === undefined) return [];
+  const { lastCompleteTime, generations, verificationTime } = backups;
+  if (lastCompleteTime === undefined) return ['no complete archive is in the folder'];
+  const verified =
+    verificationTime === undefined
+      ? 'never verified'
+      : `verification ${bare('backup_verification', backups.verification)} ${verificationTime.toISOString()}`;
+  return [
+    `the newest complete one is of ${lastCompleteTime.toISOString()}; ${verified}`,
+    ...generations.map(({ clusterId, generation }) => `  needs generation ${generation} of cluster ${clusterId}`),
   ];
 }
 

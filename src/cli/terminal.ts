@@ -12,13 +12,12 @@ export interface Terminal {
 }
 
 /**
- * The real process. A reader that went away (`holdfast key list | head -1`) does not end a command with a stack trace.
+ * The real process. A reader that went away (`holdfast key list | head -1`), or a full disk behind stdout, does not end a command
+ * with a stack trace: whoever writes is told, too.
  */
 export function processTerminal(): Terminal {
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
+    stream.on('error', () => undefined);
   }
   return {
     stdin: process.stdin,
@@ -34,6 +33,16 @@ export function write(stream: Writable, data: string | Uint8Array): Promise<void
   return new Promise((resolve, reject) => {
     stream.write(data, (error) => {
       if (error === null || error === undefined || ('code' in error && error.code === 'EPIPE')) resolve();
+      else reject(error);
+    });
+  });
+}
+
+/** As `write`, and a reader that went away is an error too: what was written is of no use in part. */
+export function writeWhole(stream: Writable, data: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(data, (error) => {
+      if (error === null || error === undefined) resolve();
       else reject(error);
     });
   });

@@ -1,3 +1,4 @@
+import type { BackupSummary } from '../backup/summary.js';
 import type { Clock } from '../clock.js';
 import type { Configuration } from '../config/configuration.js';
 import type { ConfiguredHsmClusters } from '../hsm/clusters.js';
@@ -31,6 +32,7 @@ export interface StatusSources {
   loads: Pick<LoadWatch, 'capacityOf'>;
   members: MemberKnowledge;
   pinSchedule: Pick<PinSchedule, 'statusOf'>;
+  backups: { readonly summary: BackupSummary | undefined };
 }
 
 /** The parts that are made after the status that shows them. */
@@ -64,6 +66,7 @@ export function serverStatus(sources: StatusSources, late: LateParts): ServerSta
       inPlace: auditWatch.inPlace,
       lostRecords: auditFile.lostRecords,
     }),
+    backups: () => sources.backups.summary,
     disks: () => disks.status(),
     certificates: () => late.certificates(),
     certificateTrouble: () => late.certificateTrouble(),

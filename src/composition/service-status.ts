@@ -1,3 +1,4 @@
+import type { BackupSummary } from '../backup/summary.js';
 import type { ClusterCapacity } from '../clusters/capacity.js';
 import type { ClusterStatus } from '../hsm/clusters.js';
 import type { TimeRecord } from '../keys/time-record.js';
@@ -26,6 +27,7 @@ export interface StatusParts {
   loginAttempts: { listLoginAttempts(): Promise<LoginAttempt[]> };
   clusters(): readonly ClusterStatus[];
   audit(): AuditStatus;
+  backups(): BackupSummary | undefined;
   catalog: {
     findTimeRecord(): Promise<TimeRecord | undefined>;
     isWritable(): boolean;
@@ -73,6 +75,7 @@ export class ServerStatus implements StatusSource {
       encryptionBudgetUsed: parts.encryptionBudgetUsed(),
       keyStores: stores ?? this.#withClusters(this.#defaultConnections(), []),
       audit: parts.audit(),
+      backups: parts.backups() ?? null,
       disks,
       certificates: parts.certificates(),
       certificateTrouble: parts.certificateTrouble(),

@@ -152,9 +152,8 @@ export class Backups implements BackupAdministration {
     await this.#existing(backupId);
     const isDone = await underLease(this.#leases, leaseName, async () => {
       await orUnreadable(this.#census.endInterrupted());
-      const [record, { lastComplete }] = [await this.#existing(backupId), await this.#look()];
-      if (lastComplete?.backupId === backupId)
-        throw invalidState('This is the newest complete backup. Make another one first.');
+      const record = await this.#existing(backupId);
+      await this.#requireSpare(record);
       const isThere = record.fileName !== '' && (await folder.sizeOf(record.fileName)) !== undefined;
       if (!isThere && !noCopyIsLeft) throw invalidState(absentMessage);
       if (isThere) await folder.remove(record.fileName);
@@ -163,6 +162,16 @@ export class Backups implements BackupAdministration {
       await this.#change({ ...record, removedTime: record.removedTime ?? now, goneTime: noCopyIsLeft ? now : null });
     });
     if (!isDone) throw busy();
+  }
+
+  /** The newest complete one stays; one of the future, which a wrong clock made, only if there is no other. */
+  async #requireSpare({ backupId, startTime }: BackupRecord): Promise<void> {
+    const { lastComplete, records, names } = await this.#look();
+    if (lastComplete?.backupId !== backupId) return;
+    const isComplete = ({ state, fileName }: BackupRecord): boolean => state === 'COMPLETE' && names.has(fileName);
+    const hasOther = records.some((record) => record.backupId !== backupId && hasArchive(record) && isComplete(record));
+    const isAhead = startTime.getTime() > this.#options.archive.clock.now().getTime();
+    if (!isAhead || !hasOther) throw invalidState('This is the newest complete backup. Make another one first.');
   }
 
   #report(record: BackupRecord, names: ReadonlySet<string>): BackupReport {

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { expect, test } from 'vitest';
 import { concernsOf, worst } from './concerns.js';
+import type { BackupRecord } from '../backup/backup-record.js';
+import type { BackupSummary } from '../backup/summary.js';
 import type { KeyStoreStatus, MemberStatus, ServiceStatus } from './service-status.js';
 
 /** An operator who is paged runs `holdfast status` first: it must not say that all is well. */
@@ -34,6 +36,7 @@ const well: ServiceStatus = {
   encryptionBudgetUsed: 0.1,
   keyStores: [keyStore],
   audit: { file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 },
+  backups: null,
   disks: [{ holds: 'catalog', path: '/', freeBytes: 2 ** 40, sizeBytes: 2 ** 41 }],
   certificates: [{ ...certificate, notAfter: later }],
   certificateTrouble: null,
@@ -59,6 +62,13 @@ const withDisk = (freeBytes: number): ServiceStatus => ({
 const withReplacement = (replacement: ServiceStatus['process']['replacement']): ServiceStatus => ({
   ...well,
   process: { ...well.process, replacement },
+});
+
+const record = { startTime: new Date(+now - 3_600_000) } as BackupRecord;
+const goodBackups = { isLastIncomplete: false, isLastRefused: false, absent: 0 };
+const withBackups = (change: Partial<BackupSummary>): ServiceStatus => ({
+  ...well,
+  backups: { everyMs: 3_600_000, lastComplete: record, lastVerified: record, ...goodBackups, ...change },
 });
 
 /** The status that belongs to each alert on a state. */
@@ -90,19 +100,18 @@ const states: Record<string, ServiceStatus> = {
   HoldfastLanesHang: withMember({ quarantinedLanes: 1 }),
   HoldfastProcessWornOut: withReplacement('due'),
   HoldfastReplacementPutOff: withReplacement('put-off'),
+  HoldfastBackupAbsent: withBackups({ absent: 2 }),
+  HoldfastBackupFailed: withBackups({ isLastIncomplete: true }),
+  HoldfastBackupOld: withBackups({ lastComplete: undefined }),
+  HoldfastBackupRefused: withBackups({ isLastRefused: true }),
   HoldfastEncryptionsRunOut: { ...well, encryptionBudgetUsed: 0.6 },
 };
 /**
- * Alerts on events or their frequency: rates, which a state does not have, facts that no process can report about itself,
- * and backups, which the status does not know: `doctor` and BackupService do.
+ * Alerts on events or their frequency: rates, which a state does not have, and facts that no process can report about itself.
  */
 const notStates = [
   'HoldfastDown',
   'HoldfastAuditFileRemoved',
-  'HoldfastBackupAbsent',
-  'HoldfastBackupFailed',
-  'HoldfastBackupOld',
-  'HoldfastBackupRefused',
   'HoldfastPinRefused',
   'HoldfastKeyMaterialWrong',
   'HoldfastServerErrors',
@@ -115,7 +124,20 @@ interface Rules {
   groups: { rules: { alert: string }[] }[];
 }
 
-test('a healthy service has no concerns', () => expect(concernsOf(well, now)).toEqual([]));
+test('a healthy service has no concerns', () => {
+  expect(concernsOf(well, now)).toEqual([]);
+  expect(concernsOf(withBackups({}), now)).toEqual([]);
+});
+
+test.each([
+  ['is older than two intervals', { startTime: new Date(+now - 7_300_000) }, 'older than two intervals'],
+  ['was begun in the future', { startTime: new Date(+now + 700_000) }, 'the clock went back'],
+])('a newest backup that %s is a concern', (_, change, words) => {
+  const status = withBackups({ lastComplete: { ...record, ...change } });
+  expect(concernsOf(status, now)).toMatchObject([
+    { severity: 'WARNING', message: expect.stringContaining(words) as string },
+  ]);
+});
 
 test('every alert has its state here, or is on a rate', () => {
   const rules = parse(readFileSync('deploy/prometheus/holdfast-rules.yaml', 'utf8')) as Rules;

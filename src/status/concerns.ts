@@ -1,6 +1,7 @@
 /** The meaning of a status for the operator on call: one rule for each possible problem, in one place. */
 import type { Scope } from '../calls/scope.js';
 import { pinAgeConcerns } from './pin-concerns.js';
+import { backupTroubles } from './backup-concerns.js';
 import type { CertificateStatus, DiskStatus, KeyStoreStatus, MemberStatus, ServiceStatus } from './service-status.js';
 
 /** `WARNING`: it serves, and needs attention. `FAILURE`: callers are, or soon will be, refused. */
@@ -53,6 +54,7 @@ export function concernsOf(status: ServiceStatus, now: Date): Concern[] {
     ...catalogConcerns(status),
     ...auditConcerns(status),
     ...deletionConcerns(status),
+    ...backupTroubles(status.backups, now).map((trouble) => warning('backups', trouble)),
     ...status.keyStores.flatMap((store) => keyStoreConcerns(store, now)),
     ...status.certificates.flatMap((certificate) => certificateConcerns(certificate, now)),
     ...reloadConcerns(status),

@@ -1,4 +1,5 @@
 import type { PinAgeStatus } from '../keystores/pin-age.js';
+import type { BackupSummary } from '../backup/summary.js';
 import type { DeletionHold } from '../keys/time-record.js';
 import type { ConnectionState } from '../keystores/store.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
@@ -142,6 +143,8 @@ export interface ServiceStatus {
   /** The default key store first, then the custom ones by id. */
   keyStores: KeyStoreStatus[];
   audit: AuditStatus;
+  /** As of the last minute; null without a folder of backups, and before the first look. */
+  backups: BackupSummary | null;
   disks: DiskStatus[];
   certificates: CertificateStatus[];
   /** Why the files of the last reload are not in use; null: they are. */

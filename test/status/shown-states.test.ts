@@ -89,6 +89,7 @@ function statusOf(registry: KeyStoreRegistry): ServerStatus {
     pinAgeOf: () => undefined,
     encryptionBudgetUsed: () => 0,
     audit: () => ({ file: '/audit.log', writable: true, inPlace: true, lostRecords: 0 }),
+    backups: () => undefined,
     disks: () => Promise.resolve([]),
     certificates: () => [],
     certificateTrouble: () => null,

@@ -254,6 +254,7 @@ const status: ServiceStatus = {
   configurationTrouble: null,
   deletionHold: { reason: 'restored', since: new Date(0) },
   encryptionBudgetUsed: 0.25,
+  backups: null,
   keyStores: [
     {
       ...keyStore,

@@ -148,6 +148,14 @@ test.each(['prometheus/holdfast-rules.yaml', ...ruleTests, 'grafana/holdfast.jso
   },
 );
 
+test('the dashboard shows what the alerts on backups and witnesses are made of', () => {
+  const panels = deployed('grafana/holdfast.json');
+  const names = definedRows().map(({ name }) => name);
+  const alerted = [...deployed('prometheus/holdfast-rules.yaml').matchAll(/\bholdfast_(backup|witness)_[a-z_]+/g)];
+  expect(alerted.length).toBeGreaterThan(4);
+  for (const [name] of alerted) expect([names.includes(name), panels.includes(name)], name).toEqual([true, true]);
+});
+
 test('alerts on one event also match the first event of a series, which is no increase to Prometheus', () => {
   const { groups } = parse(deployed('prometheus/holdfast-rules.yaml')) as { groups: { rules: { expr: string }[] }[] };
   const counted = groups

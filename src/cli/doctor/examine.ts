@@ -5,6 +5,7 @@ import { preconditions } from '../../preconditions/list.js';
 import { checkAll, type NamedFinding } from '../../preconditions/precondition.js';
 import { checkBackups } from './backups.js';
 import { checkPinAges } from './pin-ages.js';
+import { checkRecoveryMembers } from './recovery-members.js';
 import { checkTokens } from './tokens.js';
 import { checkWitnesses } from './witnesses.js';
 
@@ -24,6 +25,7 @@ export async function examine(
       ...named('backups', await checkBackups(configuration, now)),
       ...named('pin ages', await checkPinAges(configuration, now)),
       ...named('tokens', await checkTokens(configuration)),
+      ...named('recovery-members', await checkRecoveryMembers(configuration)),
     ];
   } finally {
     destroySecrets(secrets.secrets);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../../test/manual-clock.js';
+import type { BackupRecord } from '../../backup/backup-record.js';
 import { type ConnectionState } from '../../keystores/store.js';
 import { connectionErrorCodes } from '../../clusters/hsm-cluster.js';
 import { getStatus } from '../../operations/service/get-status.js';
@@ -37,6 +38,14 @@ const certificateKinds = Object.keys({
 
 const principal = { account: '111122223333', region: 'eu-central-1' };
 const date = new Date('2026-11-30T01:00:00Z');
+
+const backup: BackupRecord = {
+  ...{ backupId: 'ab'.repeat(16), fileName: 'a', trigger: 'SCHEDULE', state: 'COMPLETE', startTime: date },
+  ...{ endTime: date, sizeBytes: 1, keyMaterials: 1, absentKeyMaterials: 0, failure: null, removedTime: null },
+  generations: [{ clusterId: 'cluster-aaaaaaaaaaa', generation: 4 }],
+  ...{ verification: 'PASSED', verificationTime: date, verificationFailure: null },
+  ...{ copiedTime: null, goneTime: null, unknownSince: null },
+};
 
 /** A status with every field, and every value of every enumerated field. */
 function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
@@ -80,6 +89,14 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
       trust: 'unenforced' as const,
     })),
     audit: { file: '/audit.log', writable: false, inPlace: false, lostRecords: 7 },
+    backups: {
+      everyMs: 3_600_000,
+      lastComplete: backup,
+      lastVerified: backup,
+      isLastIncomplete: true,
+      isLastRefused: true,
+      absent: 3,
+    },
     disks: (['audit', 'catalog'] as const).map((holds) => ({ holds, path: '/', freeBytes: 1, sizeBytes: 2 ** 43 })),
     certificates: certificateKinds.map((kind) => ({
       path: `/${kind}`,
@@ -106,6 +123,12 @@ describe('GetStatus on the wire', () => {
     const context = { principal } as Parameters<typeof getStatus>[1];
     const response = GetStatusResponse.decode(codecs.GetStatus.encode(await getStatus(core, context)));
 
+    expect(response.backups).toMatchObject({
+      ...{ intervalSeconds: 3_600n, lastCompleteTime: date, lastCompleteBackupId: backup.backupId },
+      generations: [{ clusterId: 'cluster-aaaaaaaaaaa', generation: 4 }],
+      ...{ verification: 'BACKUP_VERIFICATION_PASSED', verificationTime: date, lastVerifiedTime: date },
+      ...{ absentArchives: 3, lastIncomplete: true, lastRefused: true },
+    });
     expect(response.keyStores).toHaveLength(status.keyStores.length);
     expect(response.keyStores[0]).toMatchObject({ utilisation: 0.5, limitDate: date, trust: 'TRUST_UNENFORCED' });
     expect(response.keyStores[0]?.members).toHaveLength(memberStates.length);

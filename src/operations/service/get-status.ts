@@ -1,4 +1,5 @@
 import { onAccount } from '../operation.js';
+import type { BackupSummary } from '../../backup/summary.js';
 import type { Clock } from '../../clock.js';
 import type { RequestContext } from '../../calls/request-context.js';
 import { type Concern, concernsOf, type Severity, visibleTo, worst } from '../../status/concerns.js';
@@ -22,6 +23,7 @@ export interface GetStatusResponse {
   disks: ServiceStatus['disks'];
   certificates: ServiceStatus['certificates'];
   process: object;
+  backups?: object;
 }
 
 /** The process, and the key stores of the caller's account and region. Asks no HSM. */
@@ -31,7 +33,7 @@ export async function getStatus(
 ): Promise<GetStatusResponse> {
   const status = visibleTo(context.principal, await source.status());
   const concerns = concernsOf(status, clock.now());
-  const { catalogReadable, catalogWritable, deletionHold, keyStores, process, ...others } = status;
+  const { catalogReadable, catalogWritable, deletionHold, keyStores, process, backups, ...others } = status;
   // Shown as concerns only.
   const { certificateTrouble: _certificates, configurationTrouble: _configuration, ...same } = others;
   return {
@@ -44,9 +46,20 @@ export async function getStatus(
     })),
     catalog: { readable: catalogReadable, writable: catalogWritable },
     deletions: { held: deletionHold !== null, ...deletionHold },
+    ...(backups === null ? {} : { backups: shownBackups(backups) }),
     process: { ...process, replacement: process.replacement.toUpperCase().replace('-', '_') },
     ...same,
   };
+}
+
+function shownBackups({ everyMs, lastComplete, lastVerified, ...flags }: BackupSummary): object {
+  const { startTime, backupId, generations, verification, verificationTime } = lastComplete ?? {};
+  const last = { lastCompleteTime: startTime, lastCompleteBackupId: backupId, generations: generations ?? [] };
+  const verified = { verification, verificationTime, lastVerifiedTime: lastVerified?.verificationTime };
+  const intervalSeconds = everyMs === undefined ? undefined : everyMs / 1_000;
+  const { absent: absentArchives, isLastIncomplete: lastIncomplete, isLastRefused: lastRefused } = flags;
+  const all = { intervalSeconds, ...last, ...verified, absentArchives, lastIncomplete, lastRefused };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== null));
 }
 
 /** The wire has absent fields, not null. */
