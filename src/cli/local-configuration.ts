@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.js';
 import type { ConfigurationError } from '../config/problem.js';
+import { HoldfastError } from '../errors.js';
 import type { SqliteCatalog } from '../storage/sqlite.js';
 import { CliError, exitCodes } from './exit-codes.js';
 
@@ -45,8 +46,20 @@ export async function onCatalog<T>(
   const { systemClock } = await import('../clock-system.js');
   const { openSqliteCatalog } = await import('../storage/sqlite.js');
   const catalog = await orCatalogError(() => openSqliteCatalog({ path, clock: systemClock }));
+  return orCatalogError(() => withOpenCatalog(path, catalog, work));
+}
+
+/** Closes it afterwards. What its file answers meanwhile is a problem of the catalog too. @throws CatalogOpenError */
+export async function withOpenCatalog<T>(
+  path: string,
+  catalog: SqliteCatalog,
+  work: (catalog: SqliteCatalog) => Promise<T>,
+): Promise<T> {
+  const { openError } = await import('../storage/catalog-problem.js');
   try {
     return await work(catalog);
+  } catch (error) {
+    throw error instanceof HoldfastError && error.code === 'KMS_INTERNAL' ? openError(path, error) : error;
   } finally {
     await catalog.close();
   }

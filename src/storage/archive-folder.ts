@@ -35,7 +35,12 @@ export function storageError(folder: string, error: unknown): Error {
   if (error instanceof BackupStorageError) return error;
   const { code = '', message } = error as NodeJS.ErrnoException;
   const isFull = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(code);
-  const what = isFull ? 'There is no room left' : `It failed (${code === '' ? message : code})`;
+  // SQLite does not say which.
+  const isDisk = code.startsWith('SQLITE_IOERR');
+  const failed = isDisk
+    ? `There is no room left, or the disk failed (${code}),`
+    : `It failed (${code === '' ? message : code})`;
+  const what = isFull ? 'There is no room left' : failed;
   return new BackupStorageError(`${what} in the backup folder ${folder}.`, { cause: error });
 }
 

@@ -21,7 +21,7 @@ import type { RestoredCatalog } from '../../storage/restore-catalog.js';
 import { openSqliteCatalog, type SqliteCatalog } from '../../storage/sqlite.js';
 import { StagedCatalog } from '../../storage/staged-catalog.js';
 import { CliError, exitCodes } from '../exit-codes.js';
-import { configurationError, loadForCommand, orCatalogError } from '../local-configuration.js';
+import { configurationError, loadForCommand, orCatalogError, withOpenCatalog } from '../local-configuration.js';
 import { asOperator } from '../operator-audit.js';
 import type { Terminal } from '../terminal.js';
 import { ArchiveFile, orRefused } from './archive-file.js';
@@ -271,12 +271,7 @@ class Restore {
   }
 
   async #onCatalog<T>(path: string, work: (catalog: SqliteCatalog) => Promise<T>): Promise<T> {
-    const catalog = await openSqliteCatalog({ path, clock: this.#clock, checked: true });
-    try {
-      return await work(catalog);
-    } finally {
-      await catalog.close();
-    }
+    return withOpenCatalog(path, await openSqliteCatalog({ path, clock: this.#clock, checked: true }), work);
   }
 
   async #onClusters<T>(
