@@ -165,6 +165,7 @@ export class SoftwareHsmClusters implements HsmClusters {
       memberNames: [memberName],
       trustAnchorDer: new TextEncoder().encode(`trust anchor of ${clusterId}`),
       maximumPinLength: 32,
+      pinRules: { alphabet: 'abcdefghijklmnopqrstuvwxyz', length: 28, minimumBytes: null, maximumBytes: null },
     };
     this.#clusters.set(clusterId, { cluster, description, pin });
     return cluster;

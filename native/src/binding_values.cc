@@ -51,6 +51,8 @@ Napi::Object tokenObject(Napi::Env env, const TokenInfo& token) {
   object.Set("model", token.model);
   object.Set("firmwareVersion", token.firmwareVersion);
   object.Set("flags", number(env, token.flags));
+  object.Set("minPinLength", numberOrNull(env, token.minPinLength));
+  object.Set("maxPinLength", numberOrNull(env, token.maxPinLength));
   object.Set("maxSessionCount", numberOrNull(env, token.maxSessionCount));
   object.Set("maxRwSessionCount", numberOrNull(env, token.maxRwSessionCount));
   object.Set("sessionCount", numberOrNull(env, token.sessionCount));

@@ -31,6 +31,9 @@ struct TokenInfo {
   std::string model;
   std::string firmwareVersion;
   CK_FLAGS flags = 0;
+  /// In bytes; nothing if the token does not say.
+  std::optional<CK_ULONG> minPinLength;
+  std::optional<CK_ULONG> maxPinLength;
   std::optional<CK_ULONG> maxSessionCount;
   std::optional<CK_ULONG> maxRwSessionCount;
   std::optional<CK_ULONG> sessionCount;

@@ -111,6 +111,8 @@ TokenInfo readTokenInfo(CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
   info.model = textOf(raw.model);
   info.firmwareVersion = versionOf(raw.firmwareVersion);
   info.flags = raw.flags;
+  info.minPinLength = countOf(raw.ulMinPinLen);
+  info.maxPinLength = limitOf(raw.ulMaxPinLen);
   info.maxSessionCount = limitOf(raw.ulMaxSessionCount);
   info.maxRwSessionCount = limitOf(raw.ulMaxRwSessionCount);
   info.sessionCount = countOf(raw.ulSessionCount);

@@ -63,6 +63,7 @@ export const requestConstraints: Readonly<Record<OperationName, FieldConstraints
     customKeyStoreId: required(text(1, 64)),
     keyStorePassword: optional(keyStorePassword),
     dryRun: optional(flag),
+    showPin: optional(flag),
   },
   ReconcileCluster: { clusterId: required(clusterId), dryRun: optional(flag) },
   CreateBackup: {},

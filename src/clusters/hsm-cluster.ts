@@ -215,6 +215,19 @@ export interface ClusterDescription {
   trustAnchorDer: Uint8Array;
   /** Maximum PIN length in characters; the minimum is 7 (AWS's 7–32 unless the configuration widens it). */
   maximumPinLength: number;
+  /** What its members ask of a PIN. */
+  pinRules: PinRules;
+}
+
+/** A PIN that all members of a cluster accept, as far as they were seen. */
+export interface PinRules {
+  /** The characters of a random one. */
+  alphabet: string;
+  /** How many a random one should have. */
+  length: number;
+  /** The limits of their tokens, in bytes; null: unknown. */
+  minimumBytes: number | null;
+  maximumBytes: number | null;
 }
 
 /** The result of a connect. DescribeCustomKeyStores shows `errorCode` for a store that FAILED because of it. */

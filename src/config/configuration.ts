@@ -112,6 +112,7 @@ export interface ProfileOverrides {
   readonly maximumSessions: number | null;
   readonly ceremony: (typeof moduleCeremonies)[number] | null;
   readonly generationMark: 'data-object' | 'public-key' | null;
+  readonly generatedPin: { readonly alphabet: string; readonly length: number } | null;
 }
 
 /** The ways to make trusted wrapping keys (`hsm/profiles/profile.ts`, CeremonyKind). */

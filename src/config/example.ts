@@ -72,6 +72,7 @@ modules:
     #   sessionHeadroom: 8         # of the sessions that the token allows, how many to leave for others
     #   maximumSessions: 100       # if the token reports none
     #   ceremony: so-made          # how its wrapping keys are made, for replication: wrapped
+    #   generatedPin: { alphabet: '0123456789', length: 39 } # how random PINs are made
     #   generationMark: public-key # if the token keeps no data objects: the form of marks and of the catalog's witness
 
 # Sets of tokens that hold the same keys.

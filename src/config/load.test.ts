@@ -107,6 +107,7 @@ describe('a valid configuration', () => {
           maximumSessions: null,
           ceremony: null,
           generationMark: null,
+          generatedPin: null,
         },
       },
     ]);
@@ -191,6 +192,7 @@ describe('a valid configuration', () => {
       maximumSessions: null,
       ceremony: null,
       generationMark: null,
+      generatedPin: null,
     });
     const wrong = changed((tree) => (tree.modules.softhsm.profileOverrides = { gcmNonce: 'counter' }));
     expect(() => parseConfiguration(wrong, file)).toThrow(/profileOverrides\.gcmNonce.*token-rng or token/);

@@ -144,6 +144,7 @@ function resolveOverrides(overrides: ConfigurationFile['modules'][string]['profi
     maximumSessions: overrides.maximumSessions ?? null,
     ceremony: overrides.ceremony ?? null,
     generationMark: overrides.generationMark ?? null,
+    generatedPin: overrides.generatedPin ?? null,
   };
 }
 

@@ -96,6 +96,11 @@ const principalFields = { name: principalName, account: account.optional(), cert
 
 const environmentName = matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
 
+const pinAlphabet = text(94).refine(
+  (value) => /^[!-~]{2,}$/.test(value) && new Set(value).size === value.length,
+  'must be printable ASCII characters without blanks, at least two, each once',
+);
+
 /** Only values that take effect today; `hsm/profiles/profile.ts` explains each. */
 const profileOverrides = strict({
   gcmNonce: z.enum(['token-rng', 'token'], 'must be token-rng or token').optional(),
@@ -104,6 +109,7 @@ const profileOverrides = strict({
   maximumSessions: whole(3, 100_000).optional(),
   ceremony: z.enum(moduleCeremonies, `must be one of ${moduleCeremonies.join(', ')}`).optional(),
   generationMark: z.enum(['data-object', 'public-key'], 'must be data-object or public-key').optional(),
+  generatedPin: strict({ alphabet: pinAlphabet, length: whole(7, 255) }).optional(),
 });
 
 const moduleSchema = strict({

@@ -16,12 +16,13 @@ import type { LoginTools } from './login-attempt.js';
 import { MemberOpenError } from './member-open-error.js';
 import { Member } from './member.js';
 import { MemberConnection } from './member-connection.js';
-import type { NativeAddon, NativeModuleOptions, NativePool, NativeTokenInfo } from './native.js';
+import type { NativeAddon, NativeModuleOptions, NativePool } from './native.js';
 import type { NativeMemberStatistics } from './native-statistics.js';
 import { automaticProfile, type ProfileSetting } from './profiles/effective-profile.js';
 import { requireTrust } from './member-trust.js';
 import { credentialFor, type PresentCredentials } from './present-credential.js';
 import { openMembers } from './opening-members.js';
+import { pinRulesOf } from './pin-rules.js';
 import type { RecoverySettings } from './recovery.js';
 import { readReturnValues, type ReturnValues } from './return-values.js';
 import { TokenOwners } from './token-owners.js';
@@ -42,7 +43,7 @@ export interface MemberOptions {
 }
 
 /** A cluster as the configuration declares it. */
-export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames'> {
+export interface ClusterOptions extends Omit<ClusterDescription, 'memberNames' | 'pinRules'> {
   members: readonly MemberOptions[];
   /** Maximum number of operations that wait for its lanes. */
   queueLimit: number;
@@ -102,7 +103,7 @@ export interface ClusterStatus {
     /** Materials of the catalog that it is known to lack. */
     missingMaterials: number;
     /** Its token and profile when it was last opened; undefined if it never was since the connect. */
-    seen: { token: NativeTokenInfo; profile: string } | undefined;
+    seen: Member['seen'];
   }[];
 }
 
@@ -135,11 +136,17 @@ export class ConfiguredHsmClusters implements HsmClusters {
 
   describe(clusterId: string): ClusterDescription | undefined {
     const options = this.#options.get(clusterId);
-    return options === undefined ? undefined : describeOptions(options);
+    return options === undefined ? undefined : this.#describe(options);
   }
 
   list(): ClusterDescription[] {
-    return [...this.#options.values()].map(describeOptions);
+    return [...this.#options.values()].map((options) => this.#describe(options));
+  }
+
+  #describe(options: ClusterOptions): ClusterDescription {
+    const cluster = this.#open.get(options.clusterId)?.cluster;
+    const seen = options.members.flatMap(({ name }) => cluster?.memberNamed(name)?.seen ?? []);
+    return { ...describeOptions(options), pinRules: pinRulesOf(seen) };
   }
 
   /** The members of a cluster; none if there is no such cluster. */
@@ -371,7 +378,7 @@ function failed(errorCode: MemberOpenError['errorCode'], transient: boolean, cau
   return { connected: false, errorCode, transient, cause };
 }
 
-function describeOptions(options: ClusterOptions): ClusterDescription {
+function describeOptions(options: ClusterOptions): Omit<ClusterDescription, 'pinRules'> {
   return {
     clusterId: options.clusterId,
     name: options.name,

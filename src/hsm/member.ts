@@ -16,6 +16,7 @@ import {
   remedyFor,
   StuckOpenings,
 } from './recovery.js';
+import type { GeneratedPin } from './profiles/profile.js';
 import type { ReturnValues } from './return-values.js';
 
 /** Shared by the members of one connected cluster. */
@@ -186,10 +187,10 @@ export class Member {
   }
 
   /** Its token and profile when it was last opened; undefined if it never was. */
-  get seen(): { token: NativeTokenInfo; profile: string } | undefined {
+  get seen(): { token: NativeTokenInfo; profile: string; generatedPin: GeneratedPin } | undefined {
     if (this.#connection.isNew) return undefined;
     const [token, profile] = this.#connection.description;
-    return { token, profile: profile.name };
+    return { token, profile: profile.name, generatedPin: profile.generatedPin.value };
   }
 
   /** Whether it is out of service for maintenance. */

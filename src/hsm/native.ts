@@ -42,6 +42,9 @@ export interface NativeTokenInfo {
   firmwareVersion: string;
   /** `CK_TOKEN_INFO.flags`, e.g. CKF_USER_PIN_COUNT_LOW 0x10000, FINAL_TRY 0x20000, LOCKED 0x40000. */
   flags: number;
+  /** `ulMinPinLen` and `ulMaxPinLen`, in bytes; null if the token says nothing. */
+  minPinLength: number | null;
+  maxPinLength: number | null;
   /** Maximum number of sessions; null if the token says "unlimited" or nothing. */
   maxSessionCount: number | null;
   /** Maximum number of read-write sessions; null likewise. */

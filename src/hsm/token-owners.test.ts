@@ -31,6 +31,8 @@ const token: NativeTokenInfo = {
   model: 'a model',
   firmwareVersion: '1.0',
   flags: 0,
+  minPinLength: 4,
+  maxPinLength: 255,
   maxSessionCount: null,
   maxRwSessionCount: null,
   sessionCount: null,

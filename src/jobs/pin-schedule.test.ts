@@ -73,6 +73,7 @@ function schedule(rotateAfterDays: number | null = 30): PinSchedule {
       describe: (clusterId) => ({
         ...{ clusterId, memberNames: ['a', 'b'], minimumMembers: 2, maximumPinLength: 32 },
         ...{ name: 'main', replication: 'wrapped', trustAnchorDer: new Uint8Array() },
+        pinRules: { alphabet: 'abcdefghijklmnopqrstuvwxyz', length: 28, minimumBytes: null, maximumBytes: null },
       }),
     },
     connections: {

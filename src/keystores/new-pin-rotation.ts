@@ -20,7 +20,7 @@ export function newPinRotation(core: PinRotationSources, store: StoreRecord, giv
   const { customKeyStoreId, clusterId } = store;
   const cluster = requireUsableCluster(core, clusterId);
   const place = { customKeyStoreId, clusterId, passwordVersion: store.passwordVersion + 1 };
-  const pin = given ?? generatePin(cluster.maximumPinLength);
+  const pin = given ?? generatePin(cluster);
   try {
     checkPassword(pin, cluster);
     return {

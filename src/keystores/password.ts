@@ -24,6 +24,11 @@ export function checkPassword(password: Secret, cluster: ClusterDescription): vo
   if (length < minimumPasswordLength || length > cluster.maximumPinLength) {
     throw violation(`must be ${minimumPasswordLength} to ${cluster.maximumPinLength} characters long`);
   }
+  const { minimumBytes, maximumBytes } = cluster.pinRules;
+  if (bytes.byteLength < (minimumBytes ?? 0) || bytes.byteLength > (maximumBytes ?? bytes.byteLength)) {
+    const most = maximumBytes === null ? 'more' : maximumBytes;
+    throw violation(`must be ${minimumBytes ?? 0} to ${most} bytes long: its tokens say so`);
+  }
 }
 
 /** Seals a password for this place only, not for another store or version. The caller still destroys the password. */

@@ -3,6 +3,7 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Deployment, type RunningServer } from '../e2e/deployment.js';
+import { TokenReader } from '../token-reader.js';
 import type { Invocation, Outcome } from './session.js';
 import { holdfast } from './session.js';
 
@@ -107,6 +108,25 @@ describe('key stores', () => {
     expect(await done(['key-store', 'rotate-pin', keyStoreId, '--dry-run'])).toBe('a: OLD\n');
     const rotated = 'a: NEW\nevery member and the catalog have the new PIN\n';
     expect(await done(['cluster', 'rotate-pin', clusterId])).toBe(rotated);
+    const file = at('new.pin');
+    const keep = ['key-store', 'rotate-pin', keyStoreId, '--pin-out', file];
+    expect(JSON.stringify(await json(keep))).not.toContain('generated');
+    const pin = readFileSync(file, 'utf8');
+    expect(pin).toMatch(/^[A-Za-z2-9]{24}$/);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(await run(keep)).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('must not exist') as string });
+    // It is the token's PIN: a rotation to another one begins with a login by it.
+    const { softHsm, customCluster } = deployment;
+    expect(new TokenReader(softHsm, customCluster.tokenLabel, pin).list()).toBeDefined();
+    const shown = await run(['key-store', 'rotate-pin', keyStoreId, '--show-pin'], { tty: true });
+    expect(shown.stdout).toMatch(/^PIN: [A-Za-z2-9]{24}$/m);
+    for (const wrong of [
+      ['--show-pin', '--output', 'json'],
+      ['--show-pin', '--dry-run'],
+      ['--pin-out', at('x'), '--dry-run'],
+    ])
+      expect((await run(['key-store', 'rotate-pin', keyStoreId, ...wrong], { tty: true })).exitCode).toBe(2);
+    expect((await run(['key-store', 'rotate-pin', keyStoreId, '--show-pin'], { tty: false })).exitCode).toBe(2);
     const unknown = await run(['cluster', 'rotate-pin', deployment.defaultCluster.clusterId]);
     expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: NOT_FOUND: .*\nhint: /)]);
   });

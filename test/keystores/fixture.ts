@@ -125,7 +125,12 @@ export async function createKeyStoreFixture(): Promise<KeyStoreFixture> {
 function description(clusterId: string, trustAnchor: string): ClusterDescription {
   const trustAnchorDer = derOfCertificate(trustAnchor);
   if (trustAnchorDer === undefined) throw new Error('the fixture has no certificate');
-  const shape = { replication: 'none', minimumMembers: 1, maximumPinLength: 32 } as const;
+  const shape = {
+    replication: 'none',
+    minimumMembers: 1,
+    maximumPinLength: 32,
+    pinRules: { alphabet: 'abcdefghijklmnopqrstuvwxyz', length: 28, minimumBytes: null, maximumBytes: null },
+  } as const;
   return { ...shape, memberNames: ['one'], clusterId, name: clusterId, trustAnchorDer };
 }
 

@@ -38,6 +38,9 @@ describe('modules', () => {
     expect(real).toMatchObject({ libraryManufacturer: 'SoftHSM', libraryDescription: 'Implementation of PKCS11' });
     expect(real).toMatchObject({
       libraryVersion: '2.6',
+      // SoftHSM's MIN_PIN_LEN and MAX_PIN_LEN.
+      minPinLength: 4,
+      maxPinLength: 255,
       maxSessionCount: null,
       maxRwSessionCount: null,
       sessionCount: null,

@@ -1,4 +1,4 @@
-import { mechanisms, type VendorProfile } from './profile.js';
+import { lettersAndDigits, mechanisms, type VendorProfile } from './profile.js';
 
 const mechanismsPage = 'AWS CloudHSM User Guide, "Supported mechanisms for the PKCS #11 library for Client SDK 5"';
 
@@ -52,5 +52,9 @@ export const cloudhsm: VendorProfile = {
   pinFormat: {
     value: 'user:password',
     source: 'AWS CloudHSM User Guide, "Authenticate to the PKCS #11 library": <CU_user_name>:<password>',
+  },
+  generatedPin: {
+    value: lettersAndDigits,
+    source: "AWS CloudHSM User Guide: a password has 7 to 32 characters. Not used: only the vendor's tool changes it",
   },
 };

@@ -20,6 +20,7 @@ test('single values are overridden, and say so', () => {
     maximumSessions: 10,
     ceremony: 'so-made',
     generationMark: 'public-key',
+    generatedPin: { alphabet: '0123456789', length: 16 },
   } as const;
   const profile = effectiveProfile({ profile: 'auto', ...overrides }, cloudhsm);
   for (const [field, value] of Object.entries(overrides)) {

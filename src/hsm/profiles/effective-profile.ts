@@ -2,6 +2,7 @@ import type { NativeProfile } from '../native-profile.js';
 import {
   type CeremonyKind,
   type GcmNonceMaker,
+  type GeneratedPin,
   mechanisms,
   type ProfileName,
   type Sourced,
@@ -20,6 +21,8 @@ export interface ProfileSetting {
   readonly ceremony: CeremonyKind | null;
   /** The form of marks and witnesses. */
   readonly generationMark: 'data-object' | 'public-key' | null;
+  /** How random PINs are made. */
+  readonly generatedPin: GeneratedPin | null;
 }
 
 /** Recognise the module, and use its profile unchanged. */
@@ -31,6 +34,7 @@ export const automaticProfile: ProfileSetting = {
   maximumSessions: null,
   ceremony: null,
   generationMark: null,
+  generatedPin: null,
 };
 
 /** The profile of a member: the named or recognised one, with the configuration's overrides. */
@@ -44,6 +48,7 @@ export function effectiveProfile(setting: ProfileSetting, introduction: Introduc
     maximumSessions: overridden(profile.maximumSessions, setting.maximumSessions),
     ceremony: unenforcingProfile(introduction)?.ceremony ?? overridden(profile.ceremony, setting.ceremony),
     generationMark: overridden(profile.generationMark, setting.generationMark),
+    generatedPin: overridden(profile.generatedPin, setting.generatedPin),
   };
 }
 

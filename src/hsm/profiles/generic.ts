@@ -1,4 +1,4 @@
-import { mechanisms, type VendorProfile } from './profile.js';
+import { lettersAndDigits, mechanisms, type VendorProfile } from './profile.js';
 
 /** The profile of unrecognised modules: what PKCS#11 says, and the most careful choice if it leaves one. */
 export const generic: VendorProfile = {
@@ -31,4 +31,8 @@ export const generic: VendorProfile = {
   generationMark: { value: 'data-object', source: 'PKCS#11 v2.40 §4.5' },
   initializationString: { value: 'none', source: 'PKCS#11 v2.40 §5.4: pReserved should be null' },
   pinFormat: { value: 'plain', source: 'PKCS#11 v2.40 §5.6, C_Login' },
+  generatedPin: {
+    value: lettersAndDigits,
+    source: 'our choice; C_GetTokenInfo gives the limits of length (PKCS#11 v2.40 §3.2)',
+  },
 };

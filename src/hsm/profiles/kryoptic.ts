@@ -1,4 +1,4 @@
-import { mechanisms, type VendorProfile } from './profile.js';
+import { lettersAndDigits, mechanisms, type VendorProfile } from './profile.js';
 
 /** kryoptic: keys in a database file, for development and tests. Its tokens do not enforce trust. */
 export const kryoptic: VendorProfile = {
@@ -28,4 +28,5 @@ export const kryoptic: VendorProfile = {
   generationMark: { value: 'data-object', source: 'measured, 1.5.4' },
   initializationString: { value: 'none', source: 'measured, 1.5.4: KRYOPTIC_CONF names its configuration' },
   pinFormat: { value: 'plain', source: 'measured, 1.5.4' },
+  generatedPin: { value: lettersAndDigits, source: 'our choice; C_GetTokenInfo gives the limits of length' },
 };

@@ -1,4 +1,4 @@
-import { mechanisms, type VendorProfile } from './profile.js';
+import { lettersAndDigits, mechanisms, type VendorProfile } from './profile.js';
 
 const gcmPage = 'Thales Luna Network HSM 7 Product Documentation, "CKM_AES_GCM"';
 
@@ -43,4 +43,8 @@ export const luna: VendorProfile = {
   generationMark: { value: 'data-object', source: 'PKCS#11 v2.40 §4.5; not confirmed for Luna' },
   initializationString: { value: 'none', source: 'ChrystokiConfigurationPath names its configuration' },
   pinFormat: { value: 'plain', source: 'the password of the crypto officer or crypto user of the partition' },
+  generatedPin: {
+    value: lettersAndDigits,
+    source: 'our choice; not confirmed for Luna. C_GetTokenInfo gives the limits of length',
+  },
 };

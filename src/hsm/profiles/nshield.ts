@@ -1,4 +1,4 @@
-import { mechanisms, type VendorProfile } from './profile.js';
+import { lettersAndDigits, mechanisms, type VendorProfile } from './profile.js';
 
 const mechanismsPage = 'Entrust nShield Security World v13 PKCS #11 API, "Mechanisms"';
 const proxySettings = 'AWS’s sample XKS proxy, settings_nshield.toml';
@@ -43,4 +43,8 @@ export const nshield: VendorProfile = {
   generationMark: { value: 'data-object', source: 'PKCS#11 v2.40 §4.5; not confirmed for nShield' },
   initializationString: { value: 'none', source: 'Entrust nShield PKCS #11 API: environment variables (CKNFAST_…)' },
   pinFormat: { value: 'plain', source: 'the passphrase of the operator card set or softcard' },
+  generatedPin: {
+    value: lettersAndDigits,
+    source: 'our choice; not confirmed for nShield. C_GetTokenInfo gives the limits of length',
+  },
 };

@@ -1,4 +1,4 @@
-import { mechanisms, type VendorProfile } from './profile.js';
+import { lettersAndDigits, mechanisms, type VendorProfile } from './profile.js';
 
 /** The softoken of Mozilla's NSS: a second software implementation, in our tests. */
 export const nss: VendorProfile = {
@@ -45,4 +45,8 @@ export const nss: VendorProfile = {
     source: "measured, 3.87.1: configdir='sql:DIR' certPrefix='' keyPrefix='' secmod='secmod.db'",
   },
   pinFormat: { value: 'plain', source: 'measured, 3.87.1' },
+  generatedPin: {
+    value: lettersAndDigits,
+    source: 'NSS, FIPS mode: at least 7 characters of three classes; otherwise any',
+  },
 };

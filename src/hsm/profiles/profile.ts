@@ -36,6 +36,18 @@ export interface Recognition {
   readonly tokenModel?: RegExp;
 }
 
+/** The characters of a random PIN, each once, and how many it has. */
+export interface GeneratedPin {
+  readonly alphabet: string;
+  readonly length: number;
+}
+
+/** 24 of 57 characters that a person can tell apart: 139 bits, and shorter than AWS's maximum of 32. */
+export const lettersAndDigits: GeneratedPin = {
+  alphabet: 'abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789',
+  length: 24,
+};
+
 /** One HSM's differences, each with its source. `effective-profile.ts` applies the configuration's overrides. */
 export interface VendorProfile {
   readonly name: ProfileName;
@@ -79,6 +91,8 @@ export interface VendorProfile {
   /** Whether `C_Initialize` needs an initialisation string (CK_C_INITIALIZE_ARGS.pReserved). */
   readonly initializationString: Sourced<'none' | 'required'>;
   readonly pinFormat: Sourced<'plain' | 'user:password'>;
+  /** How a random PIN is made for it. Its token's own limits of length (C_GetTokenInfo) come before this length. */
+  readonly generatedPin: Sourced<GeneratedPin>;
 }
 
 /** Mechanisms, PKCS#11 v2.40 and v3.0, "Current Mechanisms". */

@@ -45,7 +45,7 @@ describe('the data', () => {
     const sourced = Object.entries(profile).filter(
       (entry): entry is [string, Sourced<unknown>] => typeof entry[1] === 'object' && 'value' in entry[1],
     );
-    expect(sourced).toHaveLength(16);
+    expect(sourced).toHaveLength(17);
     for (const [field, { source }] of sourced) expect(source.length, field).toBeGreaterThan(5);
   });
 

@@ -1,4 +1,4 @@
-import { mechanisms, type VendorProfile } from './profile.js';
+import { lettersAndDigits, mechanisms, type VendorProfile } from './profile.js';
 
 /** SoftHSM: keys in files, for development and tests. */
 export const softhsm: VendorProfile = {
@@ -40,4 +40,5 @@ export const softhsm: VendorProfile = {
   generationMark: { value: 'data-object', source: 'measured, 2.6.1' },
   initializationString: { value: 'none', source: 'measured, 2.6.1: SOFTHSM2_CONF names its configuration' },
   pinFormat: { value: 'plain', source: 'measured, 2.6.1' },
+  generatedPin: { value: lettersAndDigits, source: 'measured, 2.6.1: any bytes, 4 to 255 (C_GetTokenInfo)' },
 };

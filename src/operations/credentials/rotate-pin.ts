@@ -4,10 +4,10 @@ import { HoldfastError } from '../../errors.js';
 import { type KeyStoreAdministration, requireStore } from '../../keystores/administration.js';
 import { invalidState } from '../../keystores/connection-state.js';
 import { newPinRotation } from '../../keystores/new-pin-rotation.js';
-import { isPasswordOf } from '../../keystores/password.js';
+import { isPasswordOf, unsealPassword } from '../../keystores/password.js';
 import type { PinPhase, PinRotation } from '../../keystores/pin-rotation.js';
 import type { StoreRecord } from '../../keystores/store.js';
-import type { Secret } from '../../secret.js';
+import { Secret } from '../../secret.js';
 import { onKeyStore } from '../operation.js';
 
 /** Changes the PIN of a custom key store on all members and in the catalog. */
@@ -17,6 +17,8 @@ export interface RotatePinRequest {
   keyStorePassword?: Secret | undefined;
   /** Changes nothing. */
   dryRun?: boolean | undefined;
+  /** Answers with the random PIN. */
+  showPin?: boolean | undefined;
 }
 
 /** How far the change has come. */
@@ -26,6 +28,8 @@ export interface RotatePinResponse {
   members: { memberName: string; phase: Uppercase<PinPhase> }[];
   /** The first member that could not be changed yet. */
   pendingMemberName?: string;
+  /** Only if it was asked for. */
+  generatedPin?: Secret;
 }
 
 /** The part of a request's time in which members are changed: the rest is for the answer. */
@@ -42,6 +46,7 @@ async function rotatePin(
   context: RequestContext,
 ): Promise<RotatePinResponse> {
   try {
+    requireRandomPin(request);
     const store = await requireStore(core, context.principal, request.customKeyStoreId);
     const rotation =
       (await openRotation(core, store, request.keyStorePassword)) ??
@@ -55,10 +60,21 @@ async function rotatePin(
       store.customKeyStoreId,
       nowMs + (context.deadlineMs - nowMs) * workShare,
     );
-    return await outcome(core, store, rotation, failure);
+    const response = await outcome(core, store, rotation, failure);
+    if (request.showPin !== true) return response;
+    return { ...response, generatedPin: new Secret(unsealPassword(core.passwordSealer, rotation)) };
   } finally {
     request.keyStorePassword?.destroy();
   }
+}
+
+/** A PIN that the caller has given is not shown again, and a dry run makes none. */
+function requireRandomPin({ showPin, keyStorePassword, dryRun }: RotatePinRequest): void {
+  if (showPin !== true || (keyStorePassword === undefined && dryRun !== true)) return;
+  const description = 'Not together with a password or a dry run: it shows the random PIN that is set.';
+  throw new HoldfastError('VALIDATION', `show_pin: ${description}`, {
+    fieldViolations: [{ field: 'show_pin', description }],
+  });
 }
 
 async function openRotation(
@@ -116,7 +132,7 @@ function upper(phase: PinPhase): Uppercase<PinPhase> {
 /** The descriptor of RotatePin, with its function. */
 export const rotatePinOperation = onKeyStore<RotatePinRequest>({
   plane: 'control',
-  audited: ['customKeyStoreId', 'dryRun'],
+  audited: ['customKeyStoreId', 'dryRun', 'showPin'],
   action: 'holdfast:RotatePin',
   run: rotatePin,
 });
