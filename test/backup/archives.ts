@@ -143,7 +143,7 @@ export function catalogIn(archive: Buffer): Buffer {
 }
 
 /** The archive with these records, its digest made anew as anyone can; its MACs stay what they were. */
-function resealed(pieces: readonly Piece[]): Buffer {
+export function resealed(pieces: readonly Piece[]): Buffer {
   const before = pieces.filter(({ kind }) => kind !== 'seal');
   const digest = createHash('sha256').update(joined(before)).digest('hex');
   const seals = pieces.flatMap(({ kind, payload }): Piece[] => {

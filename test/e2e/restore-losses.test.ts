@@ -117,7 +117,14 @@ it('a refused PIN is remembered across a broken archive and dry runs', async () 
   const [length, broken] = [readFileSync(archive).length, at('broken.backup')];
   copyFileSync(archive, broken);
   truncateSync(broken, length - 1);
-  for (const [path, ...words] of [[broken], [broken, '--dry-run'], [archive, '--dry-run'], [broken], [archive]]) {
+  for (const [path, ...words] of [
+    [archive],
+    [broken],
+    [broken, '--dry-run'],
+    [archive, '--dry-run'],
+    [broken],
+    [archive],
+  ]) {
     const { outcome } = await run('restore', path ?? archive, ...words);
     expect([outcome.exitCode, wrong()]).toEqual([5, [1, 0]]);
   }

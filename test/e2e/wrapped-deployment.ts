@@ -110,6 +110,11 @@ export class WrappedDeployment {
     for (const materialId of this.onTokens()[index] ?? []) this.#readers[index]?.destroy(materialId);
   }
 
+  /** Takes one key away from every member. */
+  destroyEverywhere(materialId: string): void {
+    for (const reader of this.#readers) reader.destroy(materialId);
+  }
+
   /** Every object has one row that accounts for it, and every key is on at least two members, once on each. */
   expectAccounted(): void {
     const { keys, intents } = this.accounting.readCatalog();

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { ActAudit } from '../../audit/act-audit.js';
 import type { ManifestCluster } from '../../backup/manifest.js';
-import { authenticateArchive } from '../../backup/authenticate-archive.js';
+import { authenticateAny, readClaimedMacs } from '../../backup/authenticate-archive.js';
 import { type RestoredMember, restoreKeys } from '../../jobs/restore-keys.js';
 import { type VerifiedArchive, verifyArchive } from '../../backup/verify-archive.js';
 import type { Clock } from '../../clock.js';
@@ -25,7 +25,7 @@ import { configurationError, loadForCommand, orCatalogError, withOpenCatalog } f
 import { asOperator } from '../operator-audit.js';
 import type { Terminal } from '../terminal.js';
 import { ArchiveFile, orRefused } from './archive-file.js';
-import { type ChosenClusters, chooseClusters } from './chosen-clusters.js';
+import { type ChosenClusters, chooseClusters, requireConfigured } from './chosen-clusters.js';
 import { pinGroups, underAllNames } from './pin-names.js';
 import { OpenedArchiveClusters } from './opened-archive-clusters.js';
 import { type CredentialSources, requireNames, type RestorePinOptions, withoutPriorLogins } from './restore-pins.js';
@@ -145,7 +145,8 @@ class Restore {
   }
 
   async run(): Promise<RestoreResult> {
-    const { configuration } = this.#parts;
+    const { configuration, chosen } = this.#parts;
+    requireConfigured(chosen, configuration);
     if (existsSync(configuration.catalog.path)) {
       requireNone(await configuredCatalogProblem(configuration));
       return this.#onCatalog(configuration.catalog.path, async (catalog) => {
@@ -193,10 +194,11 @@ class Restore {
 
   /**
    * Has the MAC checked before SQLite reads the archive's catalog, by clusters whose PIN is not in that catalog. A forgery is refused
-   * here. If none of them can be asked, the catalog is read with care, and proved afterwards.
+   * here; a damaged archive before any PIN is tried. If none of them can be asked, the catalog is read with care, and proved afterwards.
    */
   async #proveBeforehand(staged: StagedCatalog): Promise<void> {
     const { archive, chosen } = this.#parts;
+    const claimed = await readClaimedMacs(archive.bytes());
     await staged.makeEmpty(this.#clock);
     await this.#onCatalog(staged.path, async (empty) => {
       const catalog = withoutPriorLogins(empty);
@@ -204,7 +206,7 @@ class Restore {
       const clusters = await OpenedArchiveClusters.openSome(...(await this.#opening(catalog, trusting)), chosen.wanted);
       try {
         const call = () => ({ deadlineMs: this.#clock.monotonicMs() + callTimeoutMs });
-        await authenticateArchive(archive.bytes(), (clusterId) => clusters.either(clusterId), call);
+        await authenticateAny(claimed, (clusterId) => clusters.either(clusterId), call);
       } finally {
         await clusters.close();
       }
