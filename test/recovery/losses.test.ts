@@ -95,3 +95,25 @@ test(
   },
   timeoutMs,
 );
+
+test(
+  'a drill, before anything is lost',
+  async () => {
+    const scratch = await site.prepareDrill();
+    try {
+      const before = site.wrapped.onTokens();
+      const words = commandBelow('The drill', 'backup', 'drill');
+      const line = [...words, '--recovery-member', 'vault=vault.pin'];
+      const { exitCode, stderr, printed } = await site.run(line, { 'newest.backup': archive });
+      expect(exitCode, stderr).toBe(0);
+      expect(printed).toMatchObject({ samples: { given: keys, decrypted: keys }, restore: { proved: keys } });
+      expect(site.wrapped.onTokens()).toEqual(before);
+      times['recovery_time_seconds'] = printed['recovery_time_seconds'] as number;
+      times['recovery_point_seconds'] = printed['recovery_point_seconds'] as number;
+      report('nothing: a drill');
+    } finally {
+      scratch.hsm.dispose();
+    }
+  },
+  timeoutMs,
+);

@@ -1,18 +1,19 @@
 /** A site with three members and a vault elsewhere, filled with keys of every state, that is lost in parts and comes back. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import Database from 'better-sqlite3';
+import { parse, stringify } from 'yaml';
 import type { HoldfastClient, Message } from '../e2e/client.js';
 import { commandLine, eventually, type RunningServer } from '../e2e/deployment.js';
-import { WrappedDeployment } from '../e2e/wrapped-deployment.js';
-import { runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
+import { configured, modulesOf, WrappedDeployment } from '../e2e/wrapped-deployment.js';
+import { newMember, runCeremony, type SoftHsmMember } from '../wrapped-cluster.js';
 
 /** The name of the cluster on the page that is tried. */
-export const clusterName = 'payments';
-export const vaultPin = 'vault-1234567';
+const clusterName = 'payments';
+const vaultPin = 'vault-1234567';
 
 /** What a caller has of a key. */
 interface Kept {
@@ -144,6 +145,28 @@ export class Site {
     });
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
     return { exitCode: child.exitCode, stderr, printed: stdout === '' ? {} : (JSON.parse(stdout) as Message) };
+  }
+
+  /** A scratch token, in the last ceremony as one more recovery member, and the configuration and the sample of a drill. */
+  async prepareDrill(): Promise<SoftHsmMember> {
+    const { folder, configurationPath, defaultCluster } = this.wrapped.deployment;
+    const scratch = newMember('scratch', defaultCluster);
+    await runCeremony([...this.wrapped.members, this.vault, scratch], 3, defaultCluster);
+    const file = parse(readFileSync(configurationPath, 'utf8')) as Message & { clusters: Message[]; modules: Message };
+    Object.assign(file.modules, modulesOf([scratch]));
+    const members = [configured(scratch, defaultCluster.tokenLabel)];
+    Object.assign(file.clusters[0] ?? {}, { minimumMembers: 1, members });
+    file['catalog'] = { kind: 'sqlite', path: join(folder, 'drill.sqlite') };
+    file['audit'] = { file: join(folder, 'drill.log') };
+    this.#write('drill.yaml', stringify(file, { aliasDuplicateObjects: false }));
+    const lines = this.kept.map(({ ciphertext, context }) =>
+      JSON.stringify({
+        ciphertext: Buffer.from(ciphertext as Uint8Array).toString('base64'),
+        encryption_context: context,
+      }),
+    );
+    this.#write('sample.jsonl', `${lines.join('\n')}\n`);
+    return scratch;
   }
 
   /** What an officer would answer in a ceremony over these members. */
