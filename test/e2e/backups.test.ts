@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { holdfast, type Outcome } from '../cli/session.js';
 import { waitFor } from '../wait-for.js';
@@ -149,6 +150,25 @@ test('an offset beyond all files is refused as what it is', async () => {
   const refused = await server.client().refusal('ReadBackup', request);
   expect(refused).toMatchObject({ reason: 'VALIDATION' });
   expect(JSON.stringify(refused)).not.toContain('-1');
+});
+
+test('thirty thousand records are listed whole, or as few as are wanted', async () => {
+  const database = new Database(join(wrapped.deployment.folder, 'catalog.sqlite'));
+  const insert = database.prepare(
+    `insert into backups (backup_id, file_name, trigger_name, state, start_date, end_date, key_materials, absent_key_materials,
+     generations, removed_date) values (printf('%032x', ?), 'of long ago', 'SCHEDULE', 'COMPLETE', ?, 1, 3, 0, '[]', 2)`,
+  );
+  database.transaction(() => {
+    for (let number = 1; number <= 30_000; number += 1) insert.run(number, number);
+  })();
+  database.close();
+  const all = json(await run('list', '--output', 'json', '--timeout', '60'))['backups'] as Message[];
+  expect(new Set(all.map((backup) => backup['backup_id'])).size).toBeGreaterThan(30_000);
+  const few = json(await run('list', '--output', 'json', '--limit', '1500'))['backups'] as Message[];
+  expect(few).toEqual(all.slice(0, 1_500));
+  // What is shown of the present does not grow with the past.
+  expect((await server.client().call('GetStatus'))['backups']).toMatchObject({ generations: [{ generation: 2 }] });
+  expect((await created())['state']).toBe('BACKUP_STATE_COMPLETE');
 });
 
 test('doctor names the recovery member that was left out of a ceremony', async () => {
