@@ -67,19 +67,37 @@ async function archive(bench: Bench, turn: ArchiveTools['turn'], signal: AbortSi
   }
 }
 
+/** What work took, and how far memory rose. */
+interface Measured<T> {
+  result: T;
+  seconds: number;
+  /** The resident memory, at most. */
+  memoryBytes: number;
+  /** V8's own, after the work. */
+  heapBytes: number;
+}
+
 /** Runs work, and samples how far the memory rises above what it was before. */
-async function measured<T>(work: () => Promise<T>): Promise<{ result: T; seconds: number; memoryBytes: number }> {
-  global.gc?.();
+async function measured<T>(work: () => Promise<T>): Promise<Measured<T>> {
+  const heapBefore = heapBytes();
   const before = process.memoryUsage().rss;
   let highest = before;
   const sampling = setInterval(() => (highest = Math.max(highest, process.memoryUsage().rss)), samplingMs);
   const startMs = performance.now();
   try {
     const result = await work();
-    return { result, seconds: (performance.now() - startMs) / 1_000, memoryBytes: highest - before };
+    const seconds = (performance.now() - startMs) / 1_000;
+    return { result, seconds, memoryBytes: highest - before, heapBytes: heapBytes() - heapBefore };
   } finally {
     clearInterval(sampling);
   }
+}
+
+/** What V8 holds on to. */
+function heapBytes(): number {
+  global.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Gives a member without keys all that the archive has. @returns like `measured` */
@@ -130,6 +148,7 @@ async function costOf(bench: Bench, keys: number, fresh: WrappedMember): Promise
     archivingMemoryBytes: made.memoryBytes,
     verifyingMemoryBytes: verified.memoryBytes,
     restoringMemoryBytes: restored.memoryBytes,
+    restoringHeapBytes: restored.heapBytes,
   };
 }
 

@@ -29,7 +29,10 @@ export interface BackupCost {
   /** How far the resident memory of the process rose above what it was before, at most. */
   archivingMemoryBytes: number;
   verifyingMemoryBytes: number;
+  /** With every key that the token's module keeps in the process: SoftHSM keeps all. */
   restoringMemoryBytes: number;
+  /** V8's own part of it. */
+  restoringHeapBytes: number;
 }
 
 /** What came of it. The ratio is the median of pairs that were measured one right after the other. */
@@ -65,7 +68,8 @@ export function backupLines({ costs, encryptDuringBackup }: BackupReport): strin
         `${cost.archivedPerSecond.toFixed(0)} keys/s, ${mebibytes(cost.archiveBytes)} MiB, memory +${mebibytes(cost.archivingMemoryBytes)} MiB; ` +
         `verified ${cost.verifiedPerSecond.toFixed(0)} keys/s, memory +${mebibytes(cost.verifyingMemoryBytes)} MiB`,
       `Restore of ${cost.keys} keys`.padEnd(26) +
-        `${cost.restoredPerSecond.toFixed(0)} keys/s onto one member, memory +${mebibytes(cost.restoringMemoryBytes)} MiB`,
+        `${cost.restoredPerSecond.toFixed(0)} keys/s onto one member, memory +${mebibytes(cost.restoringMemoryBytes)} MiB, ` +
+        `V8's +${mebibytes(cost.restoringHeapBytes)} MiB`,
     ]),
     `Encrypt during a backup / without  ${encryptDuringBackup.toFixed(3)}  (target 0.9)`,
   ];

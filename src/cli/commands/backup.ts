@@ -8,7 +8,7 @@ import { withClient } from '../client-action.js';
 import type { KmsClient } from '../client.js';
 import { addConnectionOptions } from '../connection.js';
 import { downloadBackup } from '../download-backup.js';
-import { CliError, exitCodes, localError } from '../exit-codes.js';
+import { CliError, exitCodes, localError, usageError } from '../exit-codes.js';
 import { parseWholeNumber } from '../number-option.js';
 import { printDone, printList } from '../output.js';
 import { allPages, eachItem, type Page } from '../pages.js';
@@ -34,13 +34,14 @@ Examples:
   holdfast backup verify 0f1e2d3c4b5a69788796a5b4c3d2e1f0 --timeout 3600
 
 Without an id: the newest. The server makes every MAC anew, and each key is unwrapped on a member, decrypts its canary, and is
-destroyed again; no key in use is touched. Exit code 5: the archive is refused, with the reason.`;
+destroyed again; no key in use is touched. Exit code 5: the archive is refused, with the reason. A copy elsewhere proves
+itself with holdfast backup restore FILE --dry-run.`;
 
 const describeExamples = `
 Example:
   holdfast backup describe /mnt/elsewhere/holdfast.backup
 
-It needs neither a server nor a key. What it shows is what the file claims: holdfast backup verify proves it.`;
+It needs neither a server nor a key. What it shows is what the file claims: holdfast backup restore FILE --dry-run proves it.`;
 
 /** `holdfast backup …`. */
 export function addBackupCommands(program: Command, terminal: Terminal): void {
@@ -95,8 +96,7 @@ function addList(parent: Command, terminal: Terminal): void {
         'verification',
         'file_name',
       ];
-      if (options.limit !== undefined && options.limit < 1)
-        throw new CliError(exitCodes.usage, 'USAGE', 'use a limit of 1 or more');
+      if (options.limit !== undefined && options.limit < 1) throw usageError('use a limit of 1 or more');
       const items = await allPages(backupPage(client, options.limit), options.limit);
       await printList(terminal, options.output, { name: 'backups', items, columns });
     }),
@@ -110,6 +110,7 @@ function addVerify(parent: Command, terminal: Terminal): void {
     .addHelpText('after', verifyExamples);
   addConnectionOptions(command).action(
     withClient<object, [string?]>(terminal, async ({ client, options }, wanted) => {
+      if (wanted !== undefined && !backupId.test(wanted)) throw noBackupId(wanted);
       const before = wanted === undefined ? await newestArchive(client) : await described(client, wanted);
       if (before?.backupId === undefined)
         throw new CliError(exitCodes.refused, 'NOT_FOUND', 'there is no archive to verify: holdfast backup create');
@@ -131,6 +132,15 @@ function addVerify(parent: Command, terminal: Terminal): void {
       if (isGood.includes(done.verification ?? '')) return;
       throw new CliError(exitCodes.checkFailed, 'BACKUP_REFUSED', done.verificationFailure ?? 'it is refused');
     }),
+  );
+}
+
+const backupId = /^[0-9a-f]{32}$/;
+
+function noBackupId(given: string): CliError {
+  return usageError(
+    `${given} is no id of a backup (holdfast backup list has them)`,
+    'an archive that is elsewhere proves itself with: holdfast backup restore FILE --dry-run',
   );
 }
 
