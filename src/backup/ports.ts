@@ -116,6 +116,11 @@ export interface BackupAdministration {
   list(after: BackupPosition | undefined, limit: number): Promise<BackupReport[]>;
   find(backupId: string): Promise<BackupReport | undefined>;
   /**
+   * As of the last minute: the newest archive in the folder with keys of the cluster, unless its verification refused it.
+   * Undefined if there is none.
+   */
+  newestOf(clusterId: string): BackupRecord | undefined;
+  /**
    * All that may hold one of these materials, the newest first: those of the catalog, and archives in the folder that it does
    * not know yet.
    * @throws KMS_INVALID_STATE if the folder cannot be read: then nobody knows

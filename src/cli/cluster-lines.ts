@@ -1,6 +1,7 @@
 /** The output of `holdfast cluster describe` for people: a paragraph for each cluster, a line for each member. */
 import type {
   Cluster,
+  ClusterBackup,
   ClusterCapacity,
   ClusterMember,
   MemberReconciliation,
@@ -25,9 +26,18 @@ function linesOf(cluster: Cluster): string[] {
   return [
     `${words}, at least ${minimumMembers} of ${members.length} members for a new key${keys}${isUnenforced ? ', trust: unenforced' : ''}`,
     ...members.map((member) => `  ${memberLine(member)}`),
+    ...(cluster.backup === undefined ? [] : [backupLine(cluster.backup)]),
     ...(cluster.capacity === undefined ? [] : capacityLines(cluster.capacity)),
     ...(reconciliation === undefined ? [] : reconciliationLines(reconciliation)),
   ];
+}
+
+function backupLine({ backupId, startTime, generation, verification, verificationTime }: ClusterBackup): string {
+  const verified =
+    verificationTime === undefined
+      ? 'never verified'
+      : `verification ${withoutEnumPrefix('backup_verification', verification ?? '')} ${verificationTime.toISOString()}`;
+  return `newest backup: ${backupId ?? ''} of ${startTime?.toISOString() ?? ''}, generation ${generation ?? ''}; ${verified}`;
 }
 
 function memberLine(member: ClusterMember): string {

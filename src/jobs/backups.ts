@@ -58,6 +58,8 @@ export class Backups implements BackupAdministration {
   readonly #underWay = new Set<Promise<unknown>>();
   #dueSinceMs: number | undefined;
   #summary: BackupSummary | undefined;
+  /** Archives in the folder, at the last look; the newest first. */
+  #present: readonly BackupRecord[] = [];
 
   constructor(options: BackupsOptions) {
     this.#options = options;
@@ -118,6 +120,12 @@ export class Backups implements BackupAdministration {
   async find(backupId: string): Promise<BackupReport | undefined> {
     const record = await this.#options.catalog.findBackup(backupId);
     return record && this.#report(record, await this.#names());
+  }
+
+  newestOf(wanted: string): BackupRecord | undefined {
+    const hasKeys = ({ generations }: BackupRecord): boolean =>
+      generations.some(({ clusterId }) => clusterId === wanted);
+    return this.#present.find((record) => hasKeys(record) && record.verification !== 'FAILED');
   }
 
   async mayHold(materials: readonly MaterialRecord[]): Promise<BackupReport[]> {
@@ -268,6 +276,7 @@ export class Backups implements BackupAdministration {
     const { catalog, everyMs } = this.#options;
     const [records, names] = [await catalog.listCurrentBackups(), await this.#names()];
     this.#summary = summaryOf(records, everyMs, names);
+    this.#present = records.filter((record) => hasArchive(record) && names.has(record.fileName));
     return { ...this.#summary, records, names };
   }
 

@@ -56,6 +56,8 @@ test('an archive is made, listed, verified by every key, described, and deleted 
   expect((await run('list', '--limit', '0')).exitCode).toBe(2);
   const verified = await run('verify', id);
   expect([verified.exitCode, verified.stdout]).toEqual([0, expect.stringContaining('verification PASSED')]);
+  const described = await holdfast(['cluster', 'describe', '--server', address()]);
+  expect(described.stdout).toMatch(new RegExp(`newest backup: ${id} of .*, generation 2; verification PASSED 20`));
   const path = join(wrapped.deployment.backupFolder, made['file_name'] as string);
   expect((await holdfast(['backup', 'describe', path])).stdout).toContain('3 key materials of generation 2');
   expect((await run('delete', id)).stderr).toContain('KMS_INVALID_STATE');
