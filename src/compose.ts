@@ -62,7 +62,7 @@ async function composeServer(foundation: Foundation, secrets: ResolvedSecrets): 
         replacement: () => replacementState(),
         certificates: () => reload()?.status() ?? [],
         certificateTrouble: () => reload()?.trouble ?? null,
-        configurationTrouble: () => configurationReload.trouble,
+        configurationTrouble: () => configurationReload.trouble ?? core.defaultPinReload.trouble,
       },
     );
     const { face, certificates } = await startFace(foundation, core, status);

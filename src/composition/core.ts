@@ -4,7 +4,7 @@ import type { LoadCatalog } from '../clusters/load-catalog.js';
 import type { LeaseTools } from '../coordination/held-lease.js';
 import { throttledClusters } from '../clusters/throttled-clusters.js';
 import type { ClusterReplication, Configuration } from '../config/configuration.js';
-import type { ResolvedSecrets } from '../config/secrets.js';
+import { readDefaultKeyStorePin, type ResolvedSecrets } from '../config/secrets.js';
 import { ConfiguredHsmClusters, type HsmClustersTools } from '../hsm/clusters.js';
 import type { MemberPlace } from '../hsm/events.js';
 import type { LoginTools } from '../hsm/login-attempt.js';
@@ -23,11 +23,13 @@ import { expectedMaterials } from '../keys/cluster-materials.js';
 import type { KeysCore } from '../keys/core.js';
 import { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreAdministration } from '../keystores/administration.js';
-import { presentCredential } from '../keystores/connection-targets.js';
+import { presentCredential, presentDefaultCredential } from '../keystores/connection-targets.js';
+import { DefaultPin } from '../keystores/default-pin.js';
 import type { PasswordSealer } from '../keystores/catalog.js';
 import { fixedRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
 import { backgroundErrorEvent, connectionEvents, encryptionBudgetEvents, hsmEvents } from '../telemetry/events.js';
+import { defaultPinEvents } from '../telemetry/configuration-events.js';
 import { hedgeCounter, tryCounter } from '../telemetry/hsm-metrics.js';
 import { countedLoginAttempts } from '../telemetry/login-metrics.js';
 import { ownActEvents } from '../telemetry/own-act-events.js';
@@ -35,6 +37,7 @@ import type { Backups } from '../jobs/backups.js';
 import { composeBackups } from './backups.js';
 import { type ClusterParts, ConfiguredClusterAdministration } from './cluster-administration.js';
 import { clusterOptions, operationQuotas } from './cluster-options.js';
+import { DefaultPinReload, type DefaultPinReloadTools } from './default-pin-reload.js';
 import type { Foundation } from './foundation.js';
 import { HangTracker } from './hang-tracker.js';
 import { oneAtATime } from './inventory-check.js';
@@ -50,6 +53,7 @@ export interface Core {
   keyStores: KeyStoreAdministration;
   pinRotations: PinRotations;
   pinSchedule: PinSchedule;
+  defaultPinReload: DefaultPinReload;
   keyDeletion: KeyDeletion;
   intentRecovery: IntentRecovery;
   reconciler: Reconciler;
@@ -83,16 +87,16 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     hangTracker,
   };
   const loginTools = composeLoginTools(foundation);
+  const defaultPin = defaultPinOf(configuration, secrets);
   const configuredClusters = await composeClusters(foundation, {
     encryptionBudget,
     reactions,
-    passwordSealer,
-    loginTools,
+    ...{ passwordSealer, loginTools, defaultPin },
     judgeWitnesses: (place, witnesses) => jobs.rollbackGuard.judge(place, witnesses),
   });
   const membersOf = (clusterId: string) => configuredClusters.membersOf(clusterId);
   const hsmClusters = throttledClusters(configuredClusters, operationQuotas(configuration), clock);
-  const registry = keyStoreRegistry(foundation, secrets, { passwordSealer, hsmClusters, reactions });
+  const registry = keyStoreRegistry(foundation, defaultPin, { passwordSealer, hsmClusters, reactions });
   const keys: KeysCore = {
     catalog,
     keyStores: registry,
@@ -115,8 +119,27 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
   const clusters = clusterAdministration({ ...keys, configuredClusters, maintenance: catalog, loads }, jobs, members);
   const backups = composeBackups(foundation, keys, configuredClusters, leases);
   const pinSchedule = composePinSchedule(foundation, { registry, configuredClusters, keyStores, leases });
-  const shown = { pinRotations, pinSchedule, configuredClusters, clusters, loads, backups, members };
+  const defaultPinReload = composeDefaultPinReload(foundation, { defaultPin, sealer: passwordSealer, pinTrials });
+  const shown = { pinRotations, pinSchedule, defaultPinReload, configuredClusters, clusters, loads, backups, members };
   return { registry, keys, keyStores, hangTracker, changes, ...shown, ...jobs, encryptionBudget };
+}
+
+function defaultPinOf(
+  { defaultKeyStore }: Configuration,
+  { defaultKeyStorePin: pin }: ResolvedSecrets,
+): DefaultPin | null {
+  return defaultKeyStore === null || pin === null ? null : new DefaultPin(defaultKeyStore.cluster, pin);
+}
+
+function composeDefaultPinReload(
+  { configuration, clock, telemetry }: Foundation,
+  parts: Pick<DefaultPinReloadTools, 'defaultPin' | 'sealer' | 'pinTrials'>,
+): DefaultPinReload {
+  return new DefaultPinReload({
+    ...{ ...parts, clock, timeoutMs: configuration.limits.connectTimeoutMs },
+    read: () => readDefaultKeyStorePin(configuration),
+    events: defaultPinEvents(telemetry.sink),
+  });
 }
 
 function composePinRotations(
@@ -130,10 +153,10 @@ function composePinRotations(
 
 function keyStoreRegistry(
   { configuration, clock, catalog, telemetry }: Foundation,
-  { defaultKeyStorePin: pin }: ResolvedSecrets,
+  defaultKeyStore: DefaultPin | null,
   parts: { passwordSealer: PasswordSealer; hsmClusters: HsmClusters; reactions: Reactions },
 ): KeyStoreRegistry {
-  const { defaultKeyStore, limits } = configuration;
+  const { limits } = configuration;
   const { passwordSealer, hsmClusters, reactions } = parts;
   return new KeyStoreRegistry({
     ...fixedRegistryTimes,
@@ -145,7 +168,7 @@ function keyStoreRegistry(
     random: Math.random,
     connectTimeoutMs: limits.connectTimeoutMs,
     closeTimeoutMs: limits.drainTimeoutMs,
-    defaultKeyStore: defaultKeyStore === null || pin === null ? null : { clusterId: defaultKeyStore.cluster, pin },
+    defaultKeyStore,
   });
 }
 
@@ -231,12 +254,13 @@ interface ClustersParts {
   reactions: Reactions;
   passwordSealer: PasswordSealer;
   loginTools: LoginTools;
+  defaultPin: DefaultPin | null;
   judgeWitnesses: HsmClustersTools['judgeWitnesses'];
 }
 
 async function composeClusters(
   foundation: Foundation,
-  { encryptionBudget, reactions, passwordSealer, loginTools, judgeWitnesses }: ClustersParts,
+  { encryptionBudget, reactions, passwordSealer, loginTools, judgeWitnesses, defaultPin }: ClustersParts,
 ): Promise<ConfiguredHsmClusters> {
   const { configuration, clock, catalog, clusterOverrides, telemetry } = foundation;
   const { metrics } = telemetry.sink;
@@ -244,10 +268,10 @@ async function composeClusters(
   const counters = metrics && { onTried: tryCounter(metrics), hedgeListener: hedgeCounter(metrics) };
   const tools = {
     ...{ ...loginTools, addon: loadAddon(), encryptionBudget, events, ...counters },
-    presentCredential: async (place: MemberPlace) => {
-      const isDefault = place.clusterId === configuration.defaultKeyStore?.cluster;
-      return isDefault ? undefined : presentCredential({ keyStoreCatalog: catalog, passwordSealer }, place);
-    },
+    presentCredential: async (place: MemberPlace) =>
+      place.clusterId === configuration.defaultKeyStore?.cluster
+        ? presentDefaultCredential(passwordSealer, defaultPin)
+        : presentCredential({ keyStoreCatalog: catalog, passwordSealer }, place),
     maintenance: catalog,
     judgeWitnesses,
     expectedMaterials: expectedMaterials(catalog, backgroundErrorEvent(telemetry.sink)),

@@ -125,7 +125,12 @@ export class RunningServer implements HoldfastServer {
   async reload(): Promise<void> {
     // An audit log that cannot be reopened must not keep an old certificate or list in use.
     const { auditFile } = this.#foundation;
-    const parts = [auditFile.reopen(), this.#certificates.reload(), this.#configurationReload.reload()];
+    const parts = [
+      auditFile.reopen(),
+      this.#certificates.reload(),
+      this.#configurationReload.reload(),
+      this.#core.defaultPinReload.reload(),
+    ];
     const failed = (await Promise.allSettled(parts)).find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }

@@ -105,6 +105,18 @@ export async function resolveSecrets(
   throw new ConfigurationError(configuration.path, problems);
 }
 
+/**
+ * Reads the default key store's PIN again. Undefined if there is none, or if it came from an environment variable, which
+ * was removed when it was read.
+ * @throws SecretUnavailableError
+ */
+export async function readDefaultKeyStorePin(configuration: Configuration): Promise<Secret | undefined> {
+  const { defaultKeyStore } = configuration;
+  if (defaultKeyStore === null || defaultKeyStore.pin.kind === 'env') return undefined;
+  const decode = decodePin(defaultKeyStore.pin, maximumPinLength(configuration, defaultKeyStore.cluster));
+  return decode(await resolveSecret(defaultKeyStore.pin));
+}
+
 /** Zeroes all the secrets. */
 export function destroySecrets({ defaultKeyStorePin, sealingKeys, otlpHeaders }: ResolvedSecrets): void {
   defaultKeyStorePin?.destroy();

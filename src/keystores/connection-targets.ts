@@ -83,8 +83,8 @@ function takenByDefaultStore(clusterId: string): Error {
 /** The default key store as the configuration declares it. */
 export interface DefaultKeyStore {
   clusterId: string;
-  /** The registry takes ownership and destroys it when it stops. */
-  pin: Secret;
+  /** The present one. The registry destroys it when it stops. */
+  readonly pin: Secret;
 }
 
 /** The name of the default key store's PIN in the rows of login attempts. */
@@ -92,11 +92,23 @@ export function defaultCredentialVersion(sealer: PasswordSealer, { clusterId, pi
   return `default:${sealer.fingerprint(pin.reveal(), `default-key-store/${clusterId}`)}`;
 }
 
+/** The default key store's credential for a member's next login; undefined once its PIN is destroyed. */
+export function presentDefaultCredential(
+  sealer: PasswordSealer,
+  store: DefaultKeyStore | null,
+): Omit<Credential, 'clusterId'> | undefined {
+  if (store === null || store.pin.isDestroyed) return undefined;
+  return { pin: store.pin.share(), credentialVersion: defaultCredentialVersion(sealer, store) };
+}
+
 /** Retried while the cause is transient. A refused PIN is not tried again, by this process or the next. */
 export function defaultStoreTarget(sealer: PasswordSealer, store: DefaultKeyStore): ConnectionTarget {
-  const { clusterId, pin } = store;
-  const credentialVersion = defaultCredentialVersion(sealer, store);
-  const credential = () => ({ clusterId, pin: pin.share(), credentialVersion });
+  const { clusterId } = store;
+  const credential = () => ({
+    clusterId,
+    pin: store.pin.share(),
+    credentialVersion: defaultCredentialVersion(sealer, store),
+  });
   return {
     customKeyStoreId: null,
     retriesWhileTransient: true,

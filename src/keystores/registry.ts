@@ -66,7 +66,6 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   async start(): Promise<void> {
     const { passwordSealer, defaultKeyStore, keyStoreCatalog, events } = this.#options;
     if (defaultKeyStore !== null) {
-      this.#defaultCredential = defaultCredentialVersion(passwordSealer, defaultKeyStore);
       this.#defaultConnection = new Connection(this.#options, defaultStoreTarget(passwordSealer, defaultKeyStore));
     }
     const resumable = statesAllowing('resume');
@@ -157,8 +156,14 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
       state: this.#defaultState(),
       errorCode: this.#defaultConnection?.lastErrorCode ?? null,
       connected: this.#defaultConnection?.views !== undefined,
-      credentialVersion: this.#defaultCredential,
+      credentialVersion: this.#presentDefaultCredential(defaultKeyStore),
     };
+  }
+
+  /** The last one, once its PIN is destroyed. */
+  #presentDefaultCredential(store: DefaultKeyStore): string {
+    if (!store.pin.isDestroyed) this.#defaultCredential = defaultCredentialVersion(this.#options.passwordSealer, store);
+    return this.#defaultCredential;
   }
 
   /** Every custom key store of every account, as the catalog has it now. Rejects when the catalog cannot be read. */

@@ -1,6 +1,19 @@
 import type { MemberPlace } from '../hsm/events.js';
 import type { EventSink } from './events.js';
 
+/** Logs each outcome of a reload of the default key store's PIN. */
+export function defaultPinEvents({ logger }: EventSink) {
+  return {
+    changed(clusterId: string): void {
+      logger.info({ clusterId }, 'the PIN of the default key store was changed: every member accepts the new one');
+    },
+    refused(clusterId: string, error: unknown): void {
+      const message = 'the PIN that defaultKeyStore.pin names now is not in use; the one before stays in use';
+      logger.error({ clusterId, err: error }, message);
+    },
+  };
+}
+
 /** What came of reading the configuration file again (SIGHUP). */
 export function configurationReloadEvents({ logger, metrics }: EventSink) {
   return {

@@ -91,7 +91,7 @@ async function keyStoreOfCluster(client: KmsClient, clusterId: string): Promise<
   const id = stores.find(({ cloudHsmClusterId }) => cloudHsmClusterId === clusterId)?.customKeyStoreId;
   if (id !== undefined) return id;
   throw new CliError(exitCodes.refused, 'NOT_FOUND', `no custom key store has the cluster ${clusterId}`, {
-    hint: 'holdfast key-store describe shows them; the PIN of the default key store is changed by hand',
+    hint: 'holdfast key-store describe shows them; the PIN of the default key store is changed as docs/operating/pins.md says',
   });
 }
 
