@@ -13,6 +13,8 @@ import { processTerminal } from './terminal.js';
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const launcher = fileURLToPath(new URL('../../holdfast', import.meta.url));
+
 describe('serve', () => {
   test('says why it cannot start, and which command finds out more', async () => {
     const { exitCode, stderr } = await holdfast(['serve', '--config', join(folder, 'missing.yaml')]);
@@ -24,8 +26,6 @@ describe('serve', () => {
 });
 
 describe('the launcher', () => {
-  const launcher = fileURLToPath(new URL('../../holdfast', import.meta.url));
-
   const isBuilt = existsSync(fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)));
 
   test.skipIf(!isBuilt)('works through a link', () => {
@@ -54,12 +54,22 @@ describe('the launcher', () => {
   });
 });
 
-describe('a reader that goes away', () => {
-  test('is not an error of the command, unlike every other failure', () => {
+describe('what stdout does not take', () => {
+  test('a reader that went away is not an error of the command', () => {
     const { stdout } = processTerminal();
     const closed = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
     expect(() => stdout.emit('error', closed)).not.toThrow();
-    expect(() => stdout.emit('error', new Error('disk full'))).toThrow('disk full');
+    const line = `"${launcher}" config print-example | true`;
+    expect(spawnSync('sh', ['-c', line], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('a full disk is', () => {
+    const line = `"${launcher}" config print-example > /dev/full`;
+    const { status, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([
+      4,
+      'error: LOCAL_FILE: the output cannot be written: ENOSPC: no space left on device, write\n',
+    ]);
   });
 });
 

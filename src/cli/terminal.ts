@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { printable, printableJson } from '../printable.js';
+import { localError } from './exit-codes.js';
 
 /** The process around a command. Tests substitute it. */
 export interface Terminal {
@@ -28,12 +29,15 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Writes all of `data`; resolves when the stream has taken it. A reader that went away (EPIPE) is not an error. */
+/**
+ * Writes all of `data`; resolves when the stream has taken it. A reader that went away (EPIPE) is not an error.
+ * @throws CliError if the stream does not take it: behind it is a full disk
+ */
 export function write(stream: Writable, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(data, (error) => {
       if (error === null || error === undefined || ('code' in error && error.code === 'EPIPE')) resolve();
-      else reject(error);
+      else reject(localError(`the output cannot be written: ${error.message}`, error));
     });
   });
 }
