@@ -14,6 +14,8 @@ import type { RunningServer } from './deployment.js';
 import { TwoClusters } from './two-clusters.js';
 
 const boundMs = 600_000;
+/** `npm test` takes every third case, `npm run test:recovery` all of them; src/backup/archive.test.ts has them at the reader. */
+const caseStep = process.env['HOLDFAST_RECOVERY_KEYS'] === undefined ? 3 : 1;
 
 let two: TwoClusters;
 let server: RunningServer;
@@ -122,7 +124,8 @@ function idOf(archive: Buffer): string {
 
 async function expectRefused(cases: readonly Case[], ways: readonly Way[]): Promise<void> {
   const accepted: string[] = [];
-  for (const [index, each] of cases.entries())
+  const taken = cases.filter((_, index) => index % caseStep === 0);
+  for (const [index, each] of taken.entries())
     for (const way of ways) {
       // The reader is the same in each: the restore, which could do the most, takes every case, and the others a part of them.
       if (way !== ways[0] && index % 4 !== 0) continue;
