@@ -21,7 +21,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const builds = [
   {
     build: 'native/build',
-    folders: ['native/src/', 'test/extraction/', 'test/fault-hsm/', 'test/token-reader/', 'test/vendor-hsm/'],
+    folders: [
+      'native/src/',
+      'test/disk-shim/',
+      'test/extraction/',
+      'test/fault-hsm/',
+      'test/token-reader/',
+      'test/vendor-hsm/',
+    ],
   },
   { build: 'native/build-test', folders: ['native/test/'] },
   { build: 'native/build-bench', folders: ['bench/native/'] },
