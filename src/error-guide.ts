@@ -110,6 +110,11 @@ export const errorGuide = {
     cause: 'A defect, or an unforeseen failure. The message deliberately says no more.',
     remedy: 'Try again once if it is retryable. The operator finds the cause in the server log under the request id.',
   },
+  KMS_INVALID_MAC: {
+    cause: 'The MAC is not that of this message under this key: one of the three is another one.',
+    remedy:
+      'Send every byte of the message and of the MAC, and name the key that made it. Otherwise do not trust the message.',
+  },
   KMS_INVALID_STATE: {
     cause:
       'The key is pending deletion, unavailable, being changed by another request, or out of encryptions; or no HSM proved to hold it.',

@@ -30,5 +30,6 @@ export function takeBackToSchema1(connection: Sqlite.Database): void {
     'counters',
   ];
   for (const table of [...added, 'time_record', 'encryption_reservations']) connection.exec(`drop table ${table}`);
+  connection.exec('alter table materials drop column canary_mac');
   connection.exec('update catalog_metadata set schema_version = 1');
 }

@@ -8,7 +8,7 @@ import { HoldfastError } from '../src/errors.js';
 import type { LeaseTools } from '../src/coordination/held-lease.js';
 import { randomIdentifiers } from '../src/ids.js';
 import type { KeysCore } from '../src/keys/core.js';
-import { createKey } from '../src/operations/keys/create-key.js';
+import { createKey, type CreateKeyRequest } from '../src/operations/keys/create-key.js';
 import type { KeyRecord } from '../src/keys/key.js';
 import type { Scope } from '../src/calls/scope.js';
 import { findVisibleKey } from '../src/keys/resolve-key.js';
@@ -52,7 +52,7 @@ export interface KeyDomain {
   /** A caller of `scope`, or of another one, with ten seconds left. */
   context(of?: Partial<Scope>): RequestContext;
   /** The record of a new key of the default key store, or of the custom one. */
-  newKey(where?: 'default' | 'custom'): Promise<KeyRecord>;
+  newKey(where?: 'default' | 'custom', kind?: Pick<CreateKeyRequest, 'keySpec' | 'keyUsage'>): Promise<KeyRecord>;
   /** The key as the catalog has it now, including tombstones. */
   reread(key: KeyRecord): Promise<KeyRecord>;
   close(): Promise<void>;
@@ -104,8 +104,8 @@ export async function openKeyDomain(): Promise<KeyDomain> {
     holds,
     backgroundErrors,
     context,
-    async newKey(where = 'default') {
-      const request = where === 'default' ? {} : { origin: 'AWS_CLOUDHSM', customKeyStoreId };
+    async newKey(where = 'default', kind = {}) {
+      const request = where === 'default' ? kind : { ...kind, origin: 'AWS_CLOUDHSM', customKeyStoreId };
       const { keyMetadata } = await createKey(core, { request }, context());
       return findVisibleKey(core, scope, keyMetadata.keyId);
     },

@@ -7,7 +7,7 @@ import { ActAudit, serviceActor } from '../src/audit/act-audit.js';
 import type { AuditEvent } from '../src/audit/event.js';
 import { keyMakers } from '../src/cli/ceremony/ceremony-kind.js';
 import { systemClock } from '../src/clock-system.js';
-import type { ConnectOutcome, HsmCluster, MaterialReference } from '../src/clusters/hsm-cluster.js';
+import type { ConnectOutcome, HsmCluster, MacLength, MaterialReference } from '../src/clusters/hsm-cluster.js';
 import { Presence } from '../src/coordination/presence.js';
 import { type ClusterOptions, ConfiguredHsmClusters, type MemberOptions } from '../src/hsm/clusters.js';
 import { loadAddon } from '../src/hsm/native.js';
@@ -117,6 +117,9 @@ interface Intruder {
   destroy(materialId: string): Promise<void>;
   close(): Promise<void>;
 }
+
+const aes = { keyUsage: 'ENCRYPT_DECRYPT', keySpec: 'SYMMETRIC_DEFAULT' } as const;
+const hmac = { keyUsage: 'GENERATE_VERIFY_MAC', keySpec: 'HMAC_256' } as const;
 
 /** One process on the cluster: its own connection, and a catalog that it may share with others. */
 export class WrappedCluster {
@@ -232,7 +235,10 @@ export class WrappedCluster {
   }
 
   /** A key as CreateKey makes it, in the catalog. */
-  async makeKey(cluster: HsmCluster): Promise<{ material: MaterialReference; memberNames: string[]; key: KeyRecord }> {
+  async makeKey(
+    cluster: HsmCluster,
+    macLength?: MacLength,
+  ): Promise<{ material: MaterialReference; memberNames: string[]; key: KeyRecord }> {
     const keyId = randomUUID();
     const materialId = randomIdentifiers.materialId();
     const scope = { account: '111122223333', region: 'eu-central-1' };
@@ -240,7 +246,7 @@ export class WrappedCluster {
     const creationDate = new Date(systemClock.now().getTime() - 3_600_000);
     const intent = { ...scope, materialId, keyId, clusterId, openedDate: creationDate, abandonedDate: null };
     await this.catalog.openIntent({ ...intent, state: 'open' });
-    const made = await cluster.perform('generateKeyMaterial', { materialId, label }, inTime());
+    const made = await cluster.perform('generateKeyMaterial', { materialId, label, macLength }, inTime());
     const { canary, extractable, memberNames } = made;
     const key: KeyRecord = {
       ...scope,
@@ -248,8 +254,7 @@ export class WrappedCluster {
       clusterId,
       creationDate,
       description: '',
-      keyUsage: 'ENCRYPT_DECRYPT',
-      keySpec: 'SYMMETRIC_DEFAULT',
+      ...(macLength === undefined ? aes : hmac),
       origin: 'AWS_KMS',
       customKeyStoreId: null,
       state: 'Enabled',

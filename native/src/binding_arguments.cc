@@ -16,6 +16,14 @@ KeyMaker keyMakerOf(const Napi::Value& value) {
   return name == "user-then-officer" ? KeyMaker::kUserThenOfficer : KeyMaker::kOfficer;
 }
 
+KnownAnswer knownAnswerOf(const Napi::Object& material) {
+  if (const auto mac = bytesOrNull(material.Get("canaryMac"))) return KnownMac{*mac};
+  return DecryptionCanary{.nonce = bytesOf(material.Get("canaryNonce")),
+                          .ciphertext = bytesOf(material.Get("canaryCiphertext")),
+                          .additionalData = bytesOf(material.Get("canaryAdditionalData")),
+                          .plaintext = bytesOf(material.Get("canaryPlaintext"))};
+}
+
 }  // namespace
 
 ByteView viewOf(const Napi::Value& value) {
@@ -26,6 +34,10 @@ ByteView viewOf(const Napi::Value& value) {
 Bytes bytesOf(const Napi::Value& value) {
   const ByteView view = viewOf(value);
   return {view.begin(), view.end()};
+}
+
+std::optional<Bytes> bytesOrNull(const Napi::Value& value) {
+  return value.IsNull() ? std::nullopt : std::optional(bytesOf(value));
 }
 
 Secret secretOf(const Napi::Value& value) { return Secret(viewOf(value)); }
@@ -140,10 +152,7 @@ Material materialOf(const Napi::Value& value) {
   material.identity = identityOf(given.Get("objectClass"), given.Get("id"));
   material.label = stringOf(given.Get("label"));
   material.extractable = given.Get("extractable").As<Napi::Boolean>().Value();
-  material.knownAnswer = DecryptionCanary{.nonce = bytesOf(given.Get("canaryNonce")),
-                                          .ciphertext = bytesOf(given.Get("canaryCiphertext")),
-                                          .additionalData = bytesOf(given.Get("canaryAdditionalData")),
-                                          .plaintext = bytesOf(given.Get("canaryPlaintext"))};
+  material.knownAnswer = knownAnswerOf(given);
   return material;
 }
 

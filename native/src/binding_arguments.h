@@ -22,6 +22,8 @@ namespace holdfast {
 [[nodiscard]] ByteView viewOf(const Napi::Value& value);
 /// A copy of a Uint8Array that is not secret.
 [[nodiscard]] Bytes bytesOf(const Napi::Value& value);
+/// A copy of a Uint8Array that is not secret, or nothing for null.
+[[nodiscard]] std::optional<Bytes> bytesOrNull(const Napi::Value& value);
 /// A copy that is zeroed when it is destroyed. JavaScript has to zero the array itself.
 [[nodiscard]] Secret secretOf(const Napi::Value& value);
 /// A string, as UTF-8.

@@ -40,6 +40,10 @@ constexpr LaneOperation kControlOperations[] = {
        return makeGenerateKey(bytesOf(info[1]), stringOf(info[2]), bytesOf(info[3]), bytesOf(info[4]),
                               custodyOf(info[5]));
      }},
+    {"generateMacKey",
+     [](const auto& info) {
+       return makeGenerateMacKey(bytesOf(info[1]), stringOf(info[2]), sizeOf(info[3]), custodyOf(info[4]));
+     }},
     {"destroyKey", [](const auto& info) { return makeDestroyKey(identityOf(info[1], info[2])); }},
     {"readAttributes", [](const auto& info) { return makeReadAttributes(identityOf(info[1], info[2])); }},
     {"generations", [](const auto& info) { return makeReadGenerations(stringOf(info[1])); }},
@@ -84,6 +88,10 @@ constexpr LaneOperation kDataOperations[] = {
     {"generateDataKey",
      [](const auto& info) {
        return makeGenerateDataKey(MaterialBinding::of(info[2]), sizeOf(info[3]), bytesOf(info[4]));
+     }},
+    {"mac",
+     [](const auto& info) {
+       return makeMac(MaterialBinding::of(info[2]), secretOf(info[3]), bytesOrNull(info[4]));
      }},
     {"random", [](const auto& info) { return makeRandom(sizeOf(info[2])); }},
 };

@@ -21,7 +21,9 @@ struct DecryptionCanary {
   bool operator==(const DecryptionCanary&) const = default;
 };
 
-/// An HMAC of the empty message (SHA-256), which no caller can have made.
+/// An HMAC of the empty message, which no caller can have made. Its length says by which hash of SHA-2. A key
+/// for MACs has that length too, and makes all its MACs by that hash, as the key specs of the API have it.
+/// (SoftHSM 2.6.1 also refuses a key that is shorter than the hash.)
 struct KnownMac {
   Bytes mac;
 

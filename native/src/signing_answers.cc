@@ -11,7 +11,6 @@ namespace holdfast {
 namespace {
 
 // No caller can have them signed: the API allows neither an empty message for a MAC, nor SHA-224 for RSA.
-constexpr CK_MECHANISM_TYPE kMacMechanism = CKM_SHA256_HMAC;
 constexpr CK_MECHANISM_TYPE kRsaMechanism = CKM_SHA224_RSA_PKCS;
 constexpr std::string_view kMessage = "holdfast known answer";
 
@@ -26,6 +25,22 @@ void requireNoForgery(bool isForged, Function function, const char* detail) {
   Failure accepted = failure(FailureKind::kSelfTestFailed, detail);
   accepted.function = function;
   throw Failure(accepted);
+}
+
+/// SHA-2 HMACs by the length of the MAC (FIPS 180-4, figure 1), which is that of the key too.
+CK_MECHANISM_TYPE macMechanism(size_t length) {
+  switch (length) {
+    case 28:
+      return CKM_SHA224_HMAC;
+    case 32:
+      return CKM_SHA256_HMAC;
+    case 48:
+      return CKM_SHA384_HMAC;
+    case 64:
+      return CKM_SHA512_HMAC;
+    default:
+      throw failure(FailureKind::kMaterialMismatch, "no HMAC of SHA-2 has this length");
+  }
 }
 
 /// The public half as a session object, gone at the end.
@@ -61,6 +76,8 @@ const KeyKind& kindOf(const KnownPublicKey& /*answer*/) { return ecSigningKey();
 
 void requireKind(const KnownMac& /*answer*/, const KeyAttributes& read) {
   requireAttribute(read.sign && read.verify, "CKA_SIGN and CKA_VERIFY are not both true");
+  const bool doesMore = read.encrypt || read.decrypt || read.wrap || read.unwrap || read.derive;
+  requireAttribute(!doesMore, "a key for MACs may be used for something else too");
 }
 void requireKind(const KnownSignature& /*answer*/, const KeyAttributes& read) {
   requireAttribute(read.sign, "CKA_SIGN is not true");
@@ -69,8 +86,14 @@ void requireKind(const KnownPublicKey& /*answer*/, const KeyAttributes& read) {
   requireAttribute(read.sign, "CKA_SIGN is not true");
 }
 
-KnownMac knownMacOf(Session& session, CK_OBJECT_HANDLE key) {
-  return {.mac = sign(session, key, kMacMechanism, {})};
+Bytes macOf(Session& session, CK_OBJECT_HANDLE key, size_t length, ByteView message) {
+  Bytes mac = sign(session, key, macMechanism(length), message);
+  if (mac.size() != length) throw badOutput(Function::C_Sign, "the MAC has an impossible length");
+  return mac;
+}
+
+KnownMac knownMacOf(Session& session, CK_OBJECT_HANDLE key, size_t length) {
+  return {.mac = macOf(session, key, length, {})};
 }
 
 KnownSignature knownSignatureOf(Session& session, CK_OBJECT_HANDLE key) {
@@ -78,7 +101,7 @@ KnownSignature knownSignatureOf(Session& session, CK_OBJECT_HANDLE key) {
 }
 
 void tryAnswer(OperationContext& context, const KnownMac& answer, CK_OBJECT_HANDLE key) {
-  requireAnswer(knownMacOf(context.session, key) == answer);
+  requireAnswer(knownMacOf(context.session, key, answer.mac.size()) == answer);
 }
 
 void tryAnswer(OperationContext& context, const KnownSignature& answer, CK_OBJECT_HANDLE key) {
@@ -91,9 +114,10 @@ void tryAnswer(OperationContext& context, const KnownPublicKey& answer, CK_OBJEC
   requireAnswer(PublicKey(context.session, answer).accepts(digest, signature));
 }
 
-void requireForgeriesRefused(OperationContext& context, const KnownMac& /*answer*/, CK_OBJECT_HANDLE key) {
+void requireForgeriesRefused(OperationContext& context, const KnownMac& answer, CK_OBJECT_HANDLE key) {
+  const size_t length = answer.mac.size();
   const bool isForged =
-      sign(context.session, key, kMacMechanism, {}) == sign(context.session, key, kMacMechanism, message());
+      macOf(context.session, key, length, {}) == macOf(context.session, key, length, message());
   requireNoForgery(isForged, Function::C_Sign, "the HSM makes the same MAC of two messages");
 }
 

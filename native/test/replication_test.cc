@@ -88,7 +88,7 @@ KnownPublicKey publicKeyOf(UserSession& on, CK_OBJECT_HANDLE publicKey) {
 KnownAnswer answerOf(UserSession& on, const KeyKind& kind, const Made& made) {
   switch (kind.knownAnswer) {
     case KnownAnswerKind::kSameMac:
-      return knownMacOf(on.session(), made.key);
+      return knownMacOf(on.session(), made.key, 32);
     case KnownAnswerKind::kSameSignature:
       return knownSignatureOf(on.session(), made.key);
     default:

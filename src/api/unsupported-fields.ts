@@ -1,3 +1,4 @@
+import { honouredKeySpecs, honouredKeyUsages } from '../keys/key-specs.js';
 import type { KmsOperationName } from './kms-operations.js';
 
 /**
@@ -25,9 +26,9 @@ export const unsupportedFields: Readonly<Partial<Record<KmsOperationName, Readon
   CreateCustomKeyStore: { customKeyStoreType: { honoured: ['AWS_CLOUDHSM'] } },
   CreateKey: {
     policy: 'always',
-    keyUsage: { honoured: ['ENCRYPT_DECRYPT'] },
-    customerMasterKeySpec: { honoured: ['SYMMETRIC_DEFAULT'] },
-    keySpec: { honoured: ['SYMMETRIC_DEFAULT'] },
+    keyUsage: { honoured: honouredKeyUsages },
+    customerMasterKeySpec: { honoured: honouredKeySpecs },
+    keySpec: { honoured: honouredKeySpecs },
     origin: { honoured: ['AWS_KMS', 'AWS_CLOUDHSM'] },
     bypassPolicyLockoutSafetyCheck: 'when-true',
     tags: 'always',

@@ -7,6 +7,7 @@ import {
   catalogOfTest,
   inChunks,
   joined,
+  macMaterialOf,
   macsOf,
   manifestOf,
   materialOf,
@@ -60,7 +61,7 @@ describe('an archive', () => {
       expect(Buffer.concat(catalog).equals(catalogOfTest)).toBe(true);
       expect(parts.flatMap((part) => (part.kind === 'material' ? [part.material] : []))).toEqual([
         materialOf(1),
-        materialOf(3),
+        macMaterialOf(3),
       ]);
       expect(parts.flatMap((part) => (part.kind === 'absence' ? [part.absence] : []))).toEqual([absenceOf(2)]);
       expect(parts.at(-1)).toMatchObject({
@@ -141,6 +142,20 @@ describe('an archive is refused', () => {
       const reason = await refusal(await resealed(replaced(at, payload), macsOf()));
       const expected = { cluster_id: 'wrong-cluster', generation: 'wrong-generation' }[field as string];
       expect(reason, field).toBe(expected ?? 'not-authentic');
+    }
+  });
+
+  it('with a material that has no canary, half of one, or two', async () => {
+    const at = pieces.findIndex(({ kind }) => kind === 'material');
+    const mac = piece(at).payload.subarray(0, macBytes);
+    const { canary_mac: canaryMac } = macMaterialOf(1) as Extract<ArchivedMaterial, { canary_mac: string }>;
+    const aes = Object.entries(materialOf(1));
+    const none = Object.fromEntries(aes.filter(([name]) => !name.startsWith('canary_')));
+    const half = Object.fromEntries(aes.filter(([name]) => name !== 'canary_nonce'));
+    const both = { ...materialOf(1), canary_mac: canaryMac };
+    for (const changed of [none, half, both]) {
+      const payload = Buffer.concat([mac, encodeJson(changed)]);
+      expect(await refusal(await resealed(replaced(at, payload), macsOf()))).toBe('malformed');
     }
   });
 

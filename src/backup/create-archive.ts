@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { HsmCall } from '../calls/hsm-call.js';
 import { type Clock, delay } from '../clock.js';
-import type { ClusterDescription, HsmCluster } from '../clusters/hsm-cluster.js';
+import type { Canary, ClusterDescription, HsmCluster } from '../clusters/hsm-cluster.js';
 import { HoldfastError, toHoldfastError } from '../errors.js';
 import type { Identity } from '../keys/identity.js';
 import type { BackupMacs } from './archive-macs.js';
@@ -225,6 +225,12 @@ function absence(material: SnapshotMaterial, reason: AbsenceReason): ArchivedAbs
   };
 }
 
+function canaryFields(canary: Canary): { canary_mac: string } | { canary_nonce: string; canary_ciphertext: string } {
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+  if ('mac' in canary) return { canary_mac: hex(canary.mac) };
+  return { canary_nonce: hex(canary.nonce), canary_ciphertext: hex(canary.ciphertext) };
+}
+
 function recordOf(material: SnapshotMaterial, generation: number, blob: Uint8Array): SignedMaterial['record'] {
   const { reason: _, ...place } = absence(material, 'missing');
   return {
@@ -234,8 +240,7 @@ function recordOf(material: SnapshotMaterial, generation: number, blob: Uint8Arr
     key_usage: material.keyUsage,
     label: material.label,
     extractable: material.extractable,
-    canary_nonce: Buffer.from(material.canary.nonce).toString('hex'),
-    canary_ciphertext: Buffer.from(material.canary.ciphertext).toString('hex'),
+    ...canaryFields(material.canary),
     creation_date: material.creationDate.toISOString(),
     blob: Buffer.from(blob).toString('hex'),
   };

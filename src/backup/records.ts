@@ -11,8 +11,7 @@ const digest = z.string().regex(/^[0-9a-f]{64}$/);
 /** The MAC of HMAC-SHA-256, in bytes. */
 export const macBytes = 32;
 
-/** One key material: everything that its restore needs, and all of it under the record's MAC. */
-export const materialSchema = z.strictObject({
+const materialFields = z.strictObject({
   cluster_id: text,
   generation: z.int().min(1),
   account: text,
@@ -23,13 +22,18 @@ export const materialSchema = z.strictObject({
   key_usage: text,
   label: text,
   extractable: z.boolean(),
-  /** The ciphertext with a known answer that the restored key must decrypt. */
-  canary_nonce: hex,
-  canary_ciphertext: hex,
   creation_date: z.iso.datetime(),
   /** The key under the wrapping key of the generation: RFC 5649. */
   blob: hex,
 });
+
+/** One key material: everything that its restore needs, and all of it under the record's MAC. */
+export const materialSchema = z.union([
+  /** The ciphertext with a known answer that the restored key must decrypt. */
+  materialFields.extend({ canary_nonce: hex, canary_ciphertext: hex }),
+  /** Of a key for MACs: the MAC of the empty message that it must make. */
+  materialFields.extend({ canary_mac: hex }),
+]);
 /** One key material of an archive. */
 export type ArchivedMaterial = z.output<typeof materialSchema>;
 

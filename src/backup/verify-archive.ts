@@ -188,7 +188,12 @@ class Verification {
 }
 
 function referenceOf(material: ArchivedMaterial) {
-  const { material_id: materialId, label, extractable, canary_nonce, canary_ciphertext } = material;
-  const canary = { nonce: Buffer.from(canary_nonce, 'hex'), ciphertext: Buffer.from(canary_ciphertext, 'hex') };
-  return { materialId, label, extractable, canary };
+  const { material_id: materialId, label, extractable } = material;
+  return { materialId, label, extractable, canary: canaryOf(material) };
+}
+
+function canaryOf(material: ArchivedMaterial) {
+  const bytes = (hex: string): Uint8Array => Buffer.from(hex, 'hex');
+  if ('canary_mac' in material) return { mac: bytes(material.canary_mac) };
+  return { nonce: bytes(material.canary_nonce), ciphertext: bytes(material.canary_ciphertext) };
 }

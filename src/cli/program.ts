@@ -14,6 +14,7 @@ import { addHealthCommand } from './commands/health.js';
 import { addKeyCommands } from './commands/key.js';
 import { addKeyStoreCommands } from './commands/key-store.js';
 import { addLoginAttemptsCommands } from './commands/login-attempts.js';
+import { addMacCommands } from './commands/mac.js';
 import { addReEncryptCommand } from './commands/re-encrypt.js';
 import { addSealingKeyCommands } from './commands/sealing-key.js';
 import { addServeCommand } from './commands/serve.js';
@@ -81,6 +82,7 @@ function buildProgram(terminal: Terminal, say: Say): Command {
   addDecryptCommand(program, terminal);
   addReEncryptCommand(program, terminal);
   addGenerateCommands(program, terminal);
+  addMacCommands(program, terminal);
   addCiphertextCommands(program, terminal);
   shareSettings(program);
   return program;

@@ -1,15 +1,27 @@
 import type { Secret } from '../secret.js';
 import type { HsmCall } from '../calls/hsm-call.js';
+import type { Mechanism } from './mechanism.js';
 import type { Witness } from './witness.js';
 
 /** The port to a connected HSM cluster. Implemented by `hsm/`. */
 
-/** A ciphertext with a known answer (see `keys/canary.ts`) that a handle must decrypt before it is used. */
-export interface Canary {
+/** The known answer that a handle must give before it is used: its form is that of the kind of key. */
+export type Canary = EncryptionCanary | MacCanary;
+
+/** Of an AES-256 key: a ciphertext with a known plaintext (see `keys/canary.ts`). */
+export interface EncryptionCanary {
   nonce: Uint8Array;
   /** Ciphertext, followed by the 16-byte tag. */
   ciphertext: Uint8Array;
 }
+
+/** Of a key for MACs: its MAC of the empty message, for which no caller can ask. Its length says by which HMAC. */
+export interface MacCanary {
+  mac: Uint8Array;
+}
+
+/** The length of a key for MACs, and of all its MACs, in bytes: that of SHA-224, 256, 384 or 512. */
+export type MacLength = 28 | 32 | 48 | 64;
 
 /** The codes of AWS that an HSM cluster can cause (AWS KMS API Reference, CustomKeyStoresListEntry.ConnectionErrorCode). */
 export const connectionErrorCodes = [
@@ -58,11 +70,21 @@ export interface EncryptionSpending {
 /** The operations of a cluster: the request and the result of each. */
 export interface ClusterOperations {
   /**
-   * Makes an AES-256 key on one member, encrypts its canary and proves it. With `replication: wrapped` it is then copied
+   * Makes an AES-256 key on one member, or a key for MACs of `macLength`, has it give its canary and proves it. With `replication: wrapped` it is then copied
    * to all other members that take work, and each copy proves itself by the canary. Resolves once the cluster's
    * `minimumMembers` have proved the key. Never tried again: after a failure it is unknown what is on the tokens.
+   * Rejects with UNSUPPORTED_OPERATION if a member that takes work lacks a mechanism of such keys.
    */
-  generateKeyMaterial: { request: { materialId: string; label: string }; result: GeneratedMaterial };
+  generateKeyMaterial: {
+    request: {
+      materialId: string;
+      label: string;
+      macLength?: MacLength | undefined;
+      /** Those that each member must have. */
+      mechanisms?: readonly Mechanism[] | undefined;
+    };
+    result: GeneratedMaterial;
+  };
   /**
    * Copies a material to a member that lacks it, and proves the copy. Only under the lease of the cluster: two processes
    * that do so at once would make two objects with one CKA_ID. If `isAbsent`, the caller has listed the member's
@@ -138,6 +160,14 @@ export interface ClusterOperations {
   generateDataKey: {
     request: { material: MaterialReference; lengthBytes: number; additionalData: Uint8Array };
     result: { plaintext: Secret; encrypted: EncryptedData };
+  };
+  /**
+   * The MAC of a message, by the HMAC of the key's length. `expected`: the MAC that the caller wants to verify. If the right
+   * one differs, the key has proved itself once more before the answer; the caller of this compares, in constant time.
+   */
+  mac: {
+    request: { material: MaterialReference; message: Secret; expected?: Uint8Array | undefined };
+    result: Secret;
   };
   random: { request: { lengthBytes: number }; result: Secret };
   /**

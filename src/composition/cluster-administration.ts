@@ -7,6 +7,7 @@ import type { Reconciler } from '../jobs/reconciler.js';
 import { PeriodicJob } from '../jobs/periodic-job.js';
 import type { MemberReconciliation, Reconciliation } from '../jobs/reconciliation.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
+import { keySpecsWith } from '../keys/key-specs.js';
 import type {
   ClusterAdministration,
   ClusterReport,
@@ -180,6 +181,7 @@ export class ConfiguredClusterAdministration implements ClusterAdministration {
       // An answer has no null: the field is left out.
       witness: witness ?? undefined,
       token: seen && tokenReport(seen.token),
+      keySpecs: keySpecsWith(seen?.token.mechanisms ?? []),
       profile: seen?.profile,
       generation,
       ...this.#parts.loads.memberLoad(clusterId, member.name),

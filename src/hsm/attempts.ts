@@ -27,6 +27,7 @@ export type HsmOperation = KebabCase<PoolOperation>;
 /** Operations whose outcome does not concern the keys that callers use: making, copying, destroying, listing and proving, and witnesses. */
 const otherThanUse: ReadonlySet<HsmOperation> = new Set([
   'generate-key',
+  'generate-mac-key',
   'wrap-key',
   'unwrap-key',
   'backup-mac',

@@ -11,12 +11,12 @@ import type { ExpectedMaterials } from '../clusters/expected-materials.js';
 import type { HsmCall } from '../calls/hsm-call.js';
 import { HoldfastError } from '../errors.js';
 import type { Secret } from '../secret.js';
-import { DataKeyGeneration, Decryption, Encryption, RandomDraw } from './data-operations.js';
+import { DataKeyGeneration, Decryption, Encryption, MacComputation, RandomDraw } from './data-operations.js';
 import type { MemberPlace } from './events.js';
 import { classify } from './failure.js';
 import { materialIdsIn } from './inventory-ids.js';
 import { KeyArchiving } from './key-archiving.js';
-import { makeKeyOn } from './key-making.js';
+import { makeKeyOn, requireMechanisms } from './key-making.js';
 import { MaterialCache, materialIdBytes, secretKeyClass } from './material-cache.js';
 import type { Member, MemberTools } from './member.js';
 import { MemberCalls } from './member-calls.js';
@@ -64,8 +64,10 @@ export class PooledCluster implements HsmCluster {
   readonly #operations: {
     readonly [Name in ClusterOperation]: (request: ClusterRequest<Name>, call: HsmCall) => Promise<ClusterResult<Name>>;
   } = {
-    generateKeyMaterial: (request, call) =>
-      (this.#replication ?? this.#vendorReplication)?.generate(request, call) ?? this.#generate(request, call),
+    generateKeyMaterial: async (request, call) => {
+      requireMechanisms(this.members, request);
+      return (this.#replication ?? this.#vendorReplication)?.generate(request, call) ?? this.#generate(request, call);
+    },
     copyKeyMaterial: async (request, call) => this.#requiredReplication().copy(request, call),
     proveKeyMaterial: (request, call) => this.#proveKeyMaterial(request, call),
     wrapKeyMaterial: async (request, call) => this.#requiredArchiving().wrap(request, call),
@@ -78,6 +80,8 @@ export class PooledCluster implements HsmCluster {
     encrypt: (request, call) => this.#encrypt(request, call),
     decrypt: (request, call) => this.#decrypt(request, call),
     generateDataKey: (request, call) => this.#generateDataKey(request, call),
+    mac: (request, call) =>
+      this.#failover.run(new MacComputation(this.#materials.referenceTo(request.material), request), call),
     random: (request, call) => this.#random(request, call),
     listMaterialIds: (request, call) => this.#listMaterialIds(request, call),
     readWitnesses: (request, call) => this.#witnesses.read(request, call),

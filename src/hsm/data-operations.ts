@@ -90,6 +90,31 @@ export class DataKeyGeneration implements RepeatableOperation<ClusterResult<'gen
   }
 }
 
+/** HMAC in the token. */
+export class MacComputation implements RepeatableOperation<Secret> {
+  readonly operation = 'mac';
+  readonly reference: NativeMaterialReference;
+  readonly #request: ClusterRequest<'mac'>;
+
+  constructor(reference: NativeMaterialReference, request: ClusterRequest<'mac'>) {
+    this.reference = reference;
+    this.#request = request;
+  }
+
+  get materialId(): string {
+    return this.#request.material.materialId;
+  }
+
+  post(pool: DataOperations, ticket: number, members: NativeMembers, untilMs: number): void {
+    const { message, expected = null } = this.#request;
+    pool.mac(ticket, members, this.reference, message.reveal(), expected, untilMs);
+  }
+
+  read(answer: Answer): Secret {
+    return answer.secret();
+  }
+}
+
 /** Random bytes of the token. */
 export class RandomDraw implements RepeatableOperation<Secret> {
   readonly operation = 'random';

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
-import type { MaterialReference } from '../clusters/hsm-cluster.js';
-import type { NativeAddon, NativeMaterialReference } from './native.js';
+import type { Canary, MaterialReference } from '../clusters/hsm-cluster.js';
+import type { NativeAddon, NativeMaterial, NativeMaterialReference } from './native.js';
 
 /**
  * The materials that were copied into the addon: an operation passes a reference, not all fields. A material never
@@ -39,12 +39,36 @@ export class MaterialCache {
       id: materialIdBytes(materialId),
       label,
       extractable,
-      canaryNonce: canary.nonce,
-      canaryCiphertext: canary.ciphertext,
-      canaryAdditionalData: canaryAdditionalData(materialId),
-      canaryPlaintext: canaryPlaintext(materialId),
+      ...nativeCanary(materialId, canary),
     });
   }
+}
+
+const none = new Uint8Array();
+
+type NativeCanary = Pick<
+  NativeMaterial,
+  'canaryMac' | 'canaryNonce' | 'canaryCiphertext' | 'canaryAdditionalData' | 'canaryPlaintext'
+>;
+
+function nativeCanary(materialId: string, canary: Canary): NativeCanary {
+  if ('mac' in canary) {
+    const { mac: canaryMac } = canary;
+    return {
+      canaryMac,
+      canaryNonce: none,
+      canaryCiphertext: none,
+      canaryAdditionalData: none,
+      canaryPlaintext: none,
+    };
+  }
+  return {
+    canaryMac: null,
+    canaryNonce: canary.nonce,
+    canaryCiphertext: canary.ciphertext,
+    canaryAdditionalData: canaryAdditionalData(materialId),
+    canaryPlaintext: canaryPlaintext(materialId),
+  };
 }
 
 /** CK_OBJECT_CLASS CKO_SECRET_KEY, PKCS#11 v2.40 §4.9. */

@@ -7,7 +7,7 @@ import type { NativeFailure, NativeMaterialReference, NativeMembers } from './na
 /**
  * The columns of an answer's row in `numbers`; the same as `AnswerBatch::Column` in native/src/answer_batch.h. `offset`
  * is that of the first byte: `encryptedLength` bytes (a nonce of 12, the ciphertext, its tag of 16), then `secretLength`
- * bytes (a plaintext, a data key, random bytes). `startedMs` is when a lane took the operation, in milliseconds of
+ * bytes (a plaintext, a data key, a MAC, random bytes). `startedMs` is when a lane took the operation, in milliseconds of
  * `process.hrtime`, `laneMs` how long it held the lane.
  */
 export const answerColumns = {
@@ -55,6 +55,18 @@ export interface NativeDataOperations {
     material: NativeMaterialReference,
     length: number,
     additionalData: Uint8Array,
+    deadlineMs: number,
+  ): void;
+  /**
+   * The MAC of a message under a material with `canaryMac`. With an `expected` MAC that differs from it, the canary is
+   * tried on the same handle before the answer.
+   */
+  mac(
+    ticket: number,
+    members: NativeMembers,
+    material: NativeMaterialReference,
+    message: Uint8Array,
+    expected: Uint8Array | null,
     deadlineMs: number,
   ): void;
   /** Draws `length` bytes from the token's RNG. */

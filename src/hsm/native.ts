@@ -85,7 +85,9 @@ export interface NativeMaterial {
   label: string;
   /** CKA_EXTRACTABLE that the object must have. CKA_SENSITIVE must be true, CKA_NEVER_EXTRACTABLE the opposite of it. */
   extractable: boolean;
-  /** Canary: AES-GCM nonce, ciphertext with its 16-byte tag, additional data, and the plaintext it must give. */
+  /** Canary of a key for MACs: its MAC of the empty message, 28, 32, 48 or 64 bytes. Null: an AES key, whose canary the next four are. */
+  canaryMac: Uint8Array | null;
+  /** Canary of an AES key: AES-GCM nonce, ciphertext with its 16-byte tag, additional data, and the plaintext it must give. Otherwise empty. */
   canaryNonce: Uint8Array;
   canaryCiphertext: Uint8Array;
   canaryAdditionalData: Uint8Array;
@@ -308,6 +310,18 @@ export interface NativePool extends NativeDataOperations, NativeKeyWrapping, Nat
     extractable: boolean,
     deadlineMs: number,
   ): Promise<NativeResult<NativeEncryptedData>>;
+  /**
+   * As `generateKey`, a key for MACs (CKM_GENERIC_SECRET_KEY_GEN) that may do nothing else. `length` in bytes, of the key and of its MACs: 28, 32, 48
+   * or 64. Resolves with its MAC of the empty message.
+   */
+  generateMacKey(
+    members: NativeMembers,
+    id: Uint8Array,
+    label: string,
+    length: number,
+    extractable: boolean,
+    deadlineMs: number,
+  ): Promise<NativeResult<Uint8Array>>;
   /** Destroys every object with this class and CKA_ID; resolves with how many there were. */
   destroyKey(member: number, objectClass: number, id: Uint8Array, deadlineMs: number): Promise<NativeResult<number>>;
   /** Attributes of every object with this class and CKA_ID. */

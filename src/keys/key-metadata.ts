@@ -1,6 +1,7 @@
 import { keyArn } from './arn.js';
 import type { KeysCore } from './core.js';
-import type { KeyRecord, KeySpec, KeyState, KeyUsage, MaterialRecord, Origin } from './key.js';
+import type { KeyRecord, KeyState, MaterialRecord, Origin } from './key.js';
+import { algorithmsOf, type KeySpec, type KeyUsage } from './key-specs.js';
 import { keyStandingOf } from './key-state.js';
 import { currentMaterial } from './material.js';
 
@@ -25,7 +26,10 @@ export interface KeyMetadata {
   /** The deprecated name of `keySpec`. */
   customerMasterKeySpec: KeySpec;
   keySpec: KeySpec;
-  encryptionAlgorithms: 'SYMMETRIC_DEFAULT'[];
+  /** Only of keys that encrypt. */
+  encryptionAlgorithms?: readonly string[] | undefined;
+  /** Only of keys that make MACs. */
+  macAlgorithms?: readonly string[] | undefined;
   multiRegion: boolean;
   /** Only for the origin AWS_KMS, as AWS says. */
   currentKeyMaterialId?: string | undefined;
@@ -75,11 +79,16 @@ export async function keyMetadata(core: MetadataCore, key: KeyRecord): Promise<K
     keyManager: 'CUSTOMER',
     customerMasterKeySpec: key.keySpec,
     keySpec: key.keySpec,
-    encryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+    ...algorithms(key),
     multiRegion: false,
     currentKeyMaterialId: visibleMaterialId(key, material),
     custody: custody(core, key, material),
   };
+}
+
+function algorithms({ keySpec, keyUsage }: KeyRecord): Pick<KeyMetadata, 'encryptionAlgorithms' | 'macAlgorithms'> {
+  const names = algorithmsOf(keySpec, keyUsage);
+  return keyUsage === 'GENERATE_VERIFY_MAC' ? { macAlgorithms: names } : { encryptionAlgorithms: names };
 }
 
 /** A material id as responses show it: only of keys with the origin AWS_KMS (AWS KMS API Reference, KeyMetadata). */

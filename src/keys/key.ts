@@ -2,11 +2,8 @@
 import type { Scope } from '../calls/scope.js';
 import type { Canary } from '../clusters/hsm-cluster.js';
 import type { KeyStateName } from '../errors.js';
+import type { KeySpec, KeyUsage } from './key-specs.js';
 
-/** AWS KMS API Reference, KeyMetadata.KeyUsage: the only value that is honoured; the dispatcher refuses the others. */
-export type KeyUsage = 'ENCRYPT_DECRYPT';
-/** AWS KMS API Reference, KeyMetadata.KeySpec: the only value that is honoured, an AES-256 key. */
-export type KeySpec = 'SYMMETRIC_DEFAULT';
 /** AWS KMS API Reference, KeyMetadata.Origin. AWS_KMS: in the default key store; AWS_CLOUDHSM: in a custom one. */
 export type Origin = 'AWS_KMS' | 'AWS_CLOUDHSM';
 

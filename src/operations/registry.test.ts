@@ -28,11 +28,13 @@ const published = `
   | Encrypt                         | Y       | X[1]     | X[3]            | X[11]       |
   | GenerateDataKey                 | Y       | X[1]     | X[3]            | X[11]       |
   | GenerateDataKeyWithoutPlaintext | Y       | X[1]     | X[3]            | X[11]       |
+  | GenerateMac                     | Y       | X[1]     | X[3]            | X[11]       |
   | ListAliases                     | Y       | Y        | Y               | Y           |
   | ReEncrypt                       | Y       | X[1]     | X[3]            | X[11]       |
   | ScheduleKeyDeletion             | Y       | Y        | X[3]            | Y           |
   | UpdateAlias                     | Y       | Y        | X[3]            | Y           |
-  | UpdateKeyDescription            | Y       | Y        | X[3]            | Y           |`;
+  | UpdateKeyDescription            | Y       | Y        | X[3]            | Y           |
+  | VerifyMac                       | Y       | X[1]     | X[3]            | X[11]       |`;
 
 const notes: Record<string, [code: string, message: string]> = {
   'X[1]': ['DISABLED', 'ARN is disabled.'],
@@ -93,9 +95,11 @@ describe('the actions that users may be given', () => {
       'kms:Encrypt',
       'kms:GenerateDataKey',
       'kms:GenerateDataKeyWithoutPlaintext',
+      'kms:GenerateMac',
       'kms:GenerateRandom',
       'kms:ReEncryptFrom',
       'kms:ReEncryptTo',
+      'kms:VerifyMac',
     ]);
   });
 });

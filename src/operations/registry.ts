@@ -19,6 +19,7 @@ import {
   generateDataKeyWithoutPlaintextOperation,
 } from './cryptography/generate-data-key.js';
 import { generateRandomOperation } from './cryptography/generate-random.js';
+import { generateMacOperation, verifyMacOperation } from './cryptography/mac.js';
 import { reEncryptOperation } from './cryptography/re-encrypt.js';
 import { connectCustomKeyStoreOperation } from './key-stores/connect-custom-key-store.js';
 import { createCustomKeyStoreOperation } from './key-stores/create-custom-key-store.js';
@@ -67,6 +68,8 @@ export const operations = {
   ReEncrypt: reEncryptOperation,
   GenerateDataKey: generateDataKeyOperation,
   GenerateDataKeyWithoutPlaintext: generateDataKeyWithoutPlaintextOperation,
+  GenerateMac: generateMacOperation,
+  VerifyMac: verifyMacOperation,
   GenerateRandom: generateRandomOperation,
   GetStatus: getStatusOperation,
   DescribeClusters: describeClustersOperation,

@@ -5,6 +5,7 @@ import type { CatalogSnapshot, CatalogSnapshots, SnapshotContent, SnapshotMateri
 import { storageError } from './archive-folder.js';
 import { copyCatalog, requireSound } from './backup-catalog.js';
 import { PartialFile } from './partial-file.js';
+import { canaryOf } from './rows.js';
 import type { KeyRow, MaterialRow } from './schema.js';
 
 const chunkBytes = 256 * 1024;
@@ -111,7 +112,7 @@ function materialOf(row: JoinedRow): SnapshotMaterial {
     keyUsage: row.key_usage,
     label: row.label,
     extractable: row.extractable === 1,
-    canary: { nonce: row.canary_nonce, ciphertext: row.canary_ciphertext },
+    canary: canaryOf(row),
     creationDate: new Date(row.creation_date),
   };
 }

@@ -14,6 +14,7 @@ import { createBackups } from './schema-9.js';
 import { createPinRotations } from './schema-10.js';
 import { createBackupCopies } from './schema-11.js';
 import { createPinAges } from './schema-12.js';
+import { createMacCanaries } from './schema-13.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -38,6 +39,7 @@ const migrations: readonly Migration[] = [
   { version: 10, apply: createPinRotations },
   { version: 11, apply: createBackupCopies },
   { version: 12, apply: createPinAges },
+  { version: 13, apply: createMacCanaries },
 ];
 
 /** The newest schema that this binary knows. */

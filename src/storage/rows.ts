@@ -1,3 +1,4 @@
+import type { Canary } from '../clusters/hsm-cluster.js';
 import type { AliasRecord, IntentRecord, KeyRecord, MaterialRecord } from '../keys/key.js';
 import type { Scope } from '../calls/scope.js';
 import type { SealedPassword, StoreRecord } from '../keystores/store.js';
@@ -58,8 +59,7 @@ export function materialRow(scope: Scope, material: MaterialRecord): MaterialRow
     cluster_id: material.clusterId,
     label: material.label,
     extractable: material.extractable ? 1 : 0,
-    canary_nonce: material.canary.nonce,
-    canary_ciphertext: material.canary.ciphertext,
+    ...canaryColumns(material.canary),
     creation_date: material.creationDate.getTime(),
     destroyed_date: msOrNull(material.destroyedDate),
   };
@@ -73,10 +73,28 @@ export function materialRecord(row: MaterialRow): MaterialRecord {
     clusterId: row.cluster_id,
     label: row.label,
     extractable: row.extractable === 1,
-    canary: { nonce: plainBytes(row.canary_nonce), ciphertext: plainBytes(row.canary_ciphertext) },
+    canary: canaryOf(row),
     creationDate: new Date(row.creation_date),
     destroyedDate: dateOrNull(row.destroyed_date),
   };
+}
+
+type CanaryColumns = Pick<MaterialRow, 'canary_nonce' | 'canary_ciphertext' | 'canary_mac'>;
+
+function canaryColumns(canary: Canary): CanaryColumns {
+  if ('mac' in canary)
+    return { canary_nonce: new Uint8Array(), canary_ciphertext: new Uint8Array(), canary_mac: canary.mac };
+  return { canary_nonce: canary.nonce, canary_ciphertext: canary.ciphertext, canary_mac: null };
+}
+
+/** The known answer that these columns keep. */
+export function canaryOf({
+  canary_mac: mac,
+  canary_nonce: nonce,
+  canary_ciphertext: ciphertext,
+}: CanaryColumns): Canary {
+  if (mac !== null) return { mac: plainBytes(mac) };
+  return { nonce: plainBytes(nonce), ciphertext: plainBytes(ciphertext) };
 }
 
 /** The row for `openIntent`; later changes set single columns. */

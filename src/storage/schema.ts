@@ -1,6 +1,7 @@
 import type { RawBuilder } from 'kysely';
 import type { BackupRecord } from '../backup/backup-record.js';
-import type { KeySpec, KeyUsage, Origin, StoredKeyState } from '../keys/key.js';
+import type { Origin, StoredKeyState } from '../keys/key.js';
+import type { KeySpec, KeyUsage } from '../keys/key-specs.js';
 import type { HoldReason } from '../keys/time-record.js';
 import type { PinPhase } from '../keystores/pin-rotation.js';
 import type { ConnectionState } from '../keystores/store.js';
@@ -98,8 +99,11 @@ export interface MaterialRow extends ScopeColumns {
   cluster_id: string;
   label: string;
   extractable: 0 | 1;
+  /** Of an `EncryptionCanary`; empty, like the next one, if there is a `canary_mac`. */
   canary_nonce: Uint8Array;
   canary_ciphertext: Uint8Array;
+  /** Of a `MacCanary`. */
+  canary_mac: Uint8Array | null;
   creation_date: number;
   destroyed_date: number | null;
 }

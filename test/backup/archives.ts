@@ -80,12 +80,19 @@ export function materialOf(number: number, change: Partial<ArchivedMaterial> = {
   };
 }
 
+/** A key for MACs. */
+export function macMaterialOf(number: number, change: Partial<ArchivedMaterial> = {}): ArchivedMaterial {
+  const aes = Object.entries(materialOf(number, change)).filter(([name]) => !name.startsWith('canary_'));
+  const kind = { key_spec: 'HMAC_256', key_usage: 'GENERATE_VERIFY_MAC', canary_mac: '0e'.repeat(32) };
+  return { ...(Object.fromEntries(aes) as ArchivedMaterial), ...kind };
+}
+
 export function absenceOf(number: number): ArchivedAbsence {
   const { cluster_id, account, region, key_id, material_id } = materialOf(number);
   return { cluster_id, account, region, key_id, material_id, reason: 'missing' };
 }
 
-/** Writes an archive of two materials and one absence. */
+/** Writes an archive of two materials, one of them for MACs, and one absence. */
 export async function archiveOf(manifest = manifestOf(), macs = macsOf()): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   const sink = (bytes: Uint8Array): Promise<void> => Promise.resolve(void chunks.push(Buffer.from(bytes)));
@@ -95,7 +102,7 @@ export async function archiveOf(manifest = manifestOf(), macs = macsOf()): Promi
   const generation = manifest.clusters[0]?.generation ?? 0;
   await writer.material(await signMaterial(manifest.archive_id, materialOf(1, { generation }), macs));
   await writer.absence(absenceOf(2));
-  await writer.material(await signMaterial(manifest.archive_id, materialOf(3, { generation }), macs));
+  await writer.material(await signMaterial(manifest.archive_id, macMaterialOf(3, { generation }), macs));
   await writer.finish(new Date('2026-03-01T10:05:00.000Z'));
   return Buffer.concat(chunks);
 }

@@ -39,6 +39,8 @@ const commands = [
   're-encrypt',
   'generate-data-key',
   'generate-random',
+  'generate-mac',
+  'verify-mac',
 ];
 
 describe('help', () => {

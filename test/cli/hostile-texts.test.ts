@@ -111,6 +111,7 @@ const judging: Record<string, number> = {
 };
 
 /** Every command that asks a server; the first test compares the list with the program's help. */
+const macOptions = ['--key-id', key, '--mac-algorithm', 'HMAC_SHA_256'];
 const commands: Record<string, string[]> = {
   'key-store create': ['--name', 'a', '--cluster-id', 'b', '--trust-anchor', file, '--password-file', file],
   'key-store connect': [store],
@@ -147,6 +148,8 @@ const commands: Record<string, string[]> = {
   decrypt: ['--ciphertext-file', file],
   're-encrypt': ['--ciphertext-file', file, '--destination-key-id', key],
   'generate-data-key': ['--key-id', key, '--key-spec', 'AES_256'],
+  'generate-mac': [...macOptions, '--message-file', file],
+  'verify-mac': [...macOptions, '--message-file', file, '--mac-file', file],
   'generate-random': ['--number-of-bytes', '8'],
   status: [],
 };

@@ -270,6 +270,23 @@ describe('cryptography', () => {
     expect(without).not.toHaveProperty('plaintext');
   });
 
+  test('MACs, as bytes and as base64; a wrong one is an error', async () => {
+    const created = await json(['key', 'create', '--key-spec', 'HMAC_512', '--description', 'webhooks']);
+    const { key_id: macKeyId } = created['key_metadata'] as { key_id: string };
+    const common = ['--key-id', macKeyId, '--mac-algorithm', 'HMAC_SHA_512'];
+    writeFileSync(at('body'), 'a message');
+    await done(['generate-mac', ...common, '--message-file', at('body'), '--out', at('body.mac')]);
+    expect(readFileSync(at('body.mac'))).toHaveLength(64);
+    const base64 = await run(['generate-mac', ...common, '--base64'], { stdin: Buffer.from('a message') });
+    expect(Buffer.from(base64.stdout, 'base64').equals(readFileSync(at('body.mac')))).toBe(true);
+    writeFileSync(at('body.mac.txt'), base64.stdout);
+    const verify = ['verify-mac', ...common, '--message-file', at('body'), '--mac-file'];
+    expect(await json([...verify, at('body.mac')])).toMatchObject({ mac_valid: true });
+    expect(await json([...verify, at('body.mac.txt'), '--base64'])).toMatchObject({ mac_valid: true });
+    const wrong = await run([...verify, at('body')]);
+    expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringMatching(/^error: KMS_INVALID_MAC: /)]);
+  });
+
   test('random bytes', async () => {
     expect((await run(['generate-random', '--number-of-bytes', '1024'])).stdoutBytes).toHaveLength(1_024);
     const line = await done(['generate-random', '--number-of-bytes', '32', '--key-store-id', keyStoreId, '--base64']);

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.js';
 import { canaryAdditionalData, canaryPlaintext } from '../../src/keys/canary.js';
-import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
+import type {
+  EncryptedData,
+  EncryptionCanary,
+  HsmCluster,
+  MacCanary,
+  MacLength,
+  MaterialReference,
+} from '../../src/clusters/hsm-cluster.js';
 import type { HsmCall } from '../../src/calls/hsm-call.js';
 import { Secret } from '../../src/secret.js';
 
@@ -27,10 +34,11 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
     const soon = (): number => opened.clock.monotonicMs() + 20_000;
     const inTime = (): HsmCall => ({ deadlineMs: soon() });
 
-    async function newMaterial(): Promise<MaterialReference> {
+    async function newMaterial(macLength?: MacLength): Promise<MaterialReference> {
       const materialId = newMaterialId();
       const label = `arn:aws:kms:eu-central-1:111122223333:key/${materialId.slice(0, 8)}`;
-      const { canary, extractable } = await cluster.perform('generateKeyMaterial', { materialId, label }, inTime());
+      const request = { materialId, label, macLength };
+      const { canary, extractable } = await cluster.perform('generateKeyMaterial', request, inTime());
       return { materialId, label, extractable, canary };
     }
 
@@ -42,7 +50,8 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
 
     it('makes material with the canary that canary.ts describes', async () => {
       const material = await newMaterial();
-      const { materialId, canary } = material;
+      const { materialId } = material;
+      const canary = material.canary as EncryptionCanary;
       expect(canary.nonce.length).toBe(12);
       expect(canary.ciphertext.length).toBe(32 + 16);
       const answer = await cluster.perform(
@@ -64,6 +73,24 @@ export function hsmClusterContract(name: string, open: () => Promise<OpenedClust
       expect(revealed(await cluster.perform('decrypt', { material, encrypted, additionalData }, inTime()))).toEqual(
         bytes,
       );
+    });
+
+    it.each([28, 32, 48, 64] as const)('makes MACs of %i bytes, and the same again', async (macLength) => {
+      const material = await newMaterial(macLength);
+      expect((material.canary as MacCanary).mac).toHaveLength(macLength);
+      const macOf = async (text: string, expected?: Uint8Array): Promise<Buffer> => {
+        const message = secret(Buffer.from(text));
+        return Buffer.from(revealed(await cluster.perform('mac', { material, message, expected }, inTime())));
+      };
+      const mac = await macOf('a message');
+      expect(mac).toHaveLength(macLength);
+      expect(await macOf('a message', mac)).toEqual(mac);
+      // Whatever the caller expects, the answer is the right one.
+      expect(await macOf('a message', new Uint8Array(macLength))).toEqual(mac);
+      expect(await macOf('another message', mac)).not.toEqual(mac);
+      const other = await newMaterial(macLength);
+      const message = secret(Buffer.from('a message'));
+      expect(revealed(await cluster.perform('mac', { material: other, message }, inTime()))).not.toEqual(mac);
     });
 
     it('never uses a nonce twice', async () => {

@@ -27,6 +27,9 @@ export interface World {
   appKey: Message;
   otherKey: Message;
   spareKey: Message;
+  macKey: Message;
+  message: Buffer;
+  mac: Buffer;
   storeId: string;
   spareStoreId: string;
   appCiphertext: Buffer;
@@ -35,6 +38,8 @@ export interface World {
   defaultClusterId: string;
   backupId: string;
 }
+
+const macAlgorithm = 'MAC_ALGORITHM_HMAC_SHA_384';
 
 export const missingKeyId = '00000000-1111-4222-8333-444444444444';
 export const keyArn = (keyId: string) => `arn:aws:kms:${region}:${account}:key/${keyId}`;
@@ -151,6 +156,11 @@ function cryptographyRows(world: World): Record<string, Row> {
     resources: actions.map(() => appArn),
     parameters,
   });
+  const mac = { key_id: 'alias/mac', mac_algorithm: macAlgorithm };
+  const onMacKey = (action: string, request: Message): Row => ({
+    ...forUsers([action], request, { key_id: 'alias/mac', mac_algorithm: 'HMAC_SHA_384' }),
+    resources: [world.macKey['arn'] as string],
+  });
   const dataKey = { key_id: 'alias/app', key_spec: 'DATA_KEY_SPEC_AES_128', ...context };
   return {
     Encrypt: forUsers(
@@ -169,6 +179,8 @@ function cryptographyRows(world: World): Record<string, Row> {
       ...dataKey,
       key_spec: 'AES_128',
     }),
+    GenerateMac: onMacKey('GenerateMac', { ...mac, message: randomBytes(9) }),
+    VerifyMac: onMacKey('VerifyMac', { ...mac, message: world.message, mac: world.mac }),
     GenerateRandom: {
       ...forUsers(['GenerateRandom'], { number_of_bytes: 16 }, { number_of_bytes: 16 }),
       resources: [],
@@ -189,10 +201,14 @@ function forAdministrators(action: string, request: Message): Row {
 }
 
 export async function buildWorld(deployment: Deployment, client: HoldfastClient): Promise<World> {
-  const createKey = async () => (await client.call('CreateKey'))['key_metadata'] as Message;
+  const createKey = async (kind = {}) => (await client.call('CreateKey', kind))['key_metadata'] as Message;
   const [appKey, otherKey, spareKey] = [await createKey(), await createKey(), await createKey()];
   await client.call('CreateAlias', { alias_name: 'alias/app', target_key_id: appKey['key_id'] });
   await client.call('CreateAlias', { alias_name: 'alias/other', target_key_id: otherKey['key_id'] });
+  const macKey = await createKey({ key_spec: 'KEY_SPEC_HMAC_384', key_usage: 'KEY_USAGE_GENERATE_VERIFY_MAC' });
+  await client.call('CreateAlias', { alias_name: 'alias/mac', target_key_id: macKey['key_id'] });
+  const message = randomBytes(9);
+  const macRequest = { key_id: macKey['key_id'], message, mac_algorithm: macAlgorithm };
   const encrypt = async (key: Message) => {
     const plaintext = randomBytes(24);
     deployment.ledger.add('plaintext', plaintext);
@@ -213,6 +229,9 @@ export async function buildWorld(deployment: Deployment, client: HoldfastClient)
     appKey,
     otherKey,
     spareKey,
+    macKey,
+    message,
+    mac: (await client.call('GenerateMac', macRequest))['mac'] as Buffer,
     storeId: await createStore(storeRequest(cluster)),
     spareStoreId: await createStore(spareStore),
     spareStore,
@@ -233,6 +252,8 @@ export function userKeyRequests(world: World): [method: string, field: string, r
     ['Encrypt', 'key_id', { plaintext: randomBytes(5) }],
     ['GenerateDataKey', 'key_id', { number_of_bytes: 8 }],
     ['GenerateDataKeyWithoutPlaintext', 'key_id', { number_of_bytes: 8 }],
+    ['GenerateMac', 'key_id', { message: randomBytes(5), mac_algorithm: macAlgorithm }],
+    ['VerifyMac', 'key_id', { message: world.message, mac_algorithm: macAlgorithm, mac: world.mac }],
     ['Decrypt', 'key_id', { ...ciphertext, ...context }],
     ['ReEncrypt', 'source_key_id', { ...reEncrypt, destination_key_id: 'alias/app' }],
     ['ReEncrypt', 'destination_key_id', reEncrypt],

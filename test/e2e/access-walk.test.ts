@@ -35,6 +35,7 @@ function appSocket(configuration: Message): string {
 describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
   const deployment = new Deployment({
     customClusters: ['custom', 'spare'],
+    appKeys: ['alias/app', 'alias/mac'],
     configure: (configuration) => {
       const listeners = configuration['listeners'] as Message[];
       listeners.push({ kind: 'unix', path: appSocket(configuration), principal: 'app' });
@@ -167,7 +168,8 @@ describe.each(['tls', 'unix'] as const)('access by %s', (door) => {
       `arn:aws-cn:kms:${region}:${account}:key/${missingKeyId}`,
     ];
     for (const [method, field, request] of userKeyRequests(world)) {
-      for (const name of names(world.appKey, 'alias/app')) {
+      const isMac = method.endsWith('Mac');
+      for (const name of isMac ? names(world.macKey, 'alias/mac') : names(world.appKey, 'alias/app')) {
         keepSecrets(await client.call(method, { ...request, [field]: name }));
       }
       const answers = new Map<string, unknown>();

@@ -231,6 +231,33 @@ export function keyTests(bench: MethodBench): void {
       }
     });
 
+    it.each([
+      ['224', 28],
+      ['256', 32],
+      ['384', 48],
+      ['512', 64],
+    ])('makes and verifies MACs under an HMAC_%s key', async (bits, length) => {
+      const kind = { key_spec: `KEY_SPEC_HMAC_${bits}`, key_usage: 'KEY_USAGE_GENERATE_VERIFY_MAC' };
+      const created = await createKey(kind);
+      expect(created).toMatchObject({
+        ...kind,
+        customer_master_key_spec: `CUSTOMER_MASTER_KEY_SPEC_HMAC_${bits}`,
+        mac_algorithms: [`MAC_ALGORITHM_HMAC_SHA_${bits}`],
+      });
+      expect(created).not.toHaveProperty('encryption_algorithms');
+      const { key_id: keyId, arn } = created;
+      const request = { key_id: keyId, message: plaintextOf(20), mac_algorithm: `MAC_ALGORITHM_HMAC_SHA_${bits}` };
+      const made = await call('GenerateMac', request);
+      expect(made).toEqual({ mac: expect.any(Buffer) as Buffer, mac_algorithm: request.mac_algorithm, key_id: arn });
+      expect(bytes(made['mac'])).toHaveLength(length);
+      const verified = await call('VerifyMac', { ...request, mac: made['mac'] });
+      expect(verified).toEqual({ key_id: arn, mac_valid: true, mac_algorithm: request.mac_algorithm });
+      const wrong = await bench.client.refusal('VerifyMac', { ...request, mac: Buffer.alloc(length) });
+      expect(wrong.reason).toBe('KMS_INVALID_MAC');
+      const encryption = await bench.client.refusal('Encrypt', { key_id: keyId, plaintext: plaintextOf(3) });
+      expect(encryption.reason).toBe('INVALID_KEY_USAGE');
+    });
+
     it('never makes the same ciphertext twice', async () => {
       const { key_id: keyId } = await createKey();
       const plaintext = plaintextOf(16);

@@ -36,6 +36,17 @@ describe('every method', () => {
       connected: false,
       members: [{ name: 'a', state: 'MEMBER_STATE_CLOSED', missing_materials: 0 }],
     });
+    const { clusters } = await bench.call('DescribeClusters', {
+      cluster_id: bench.deployment.defaultCluster.clusterId,
+    });
+    const [{ members }] = clusters as [{ members: Message[] }];
+    expect(members[0]?.['key_specs']).toEqual([
+      'KEY_SPEC_SYMMETRIC_DEFAULT',
+      'KEY_SPEC_HMAC_224',
+      'KEY_SPEC_HMAC_256',
+      'KEY_SPEC_HMAC_384',
+      'KEY_SPEC_HMAC_512',
+    ]);
     await bench.call('DrainMember', place);
     await bench.call('ResumeMember', place);
     const inUse = bench.deployment.defaultCluster.clusterId;

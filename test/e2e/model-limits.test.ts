@@ -40,6 +40,10 @@ const answersToAllowed: Record<string, string> = {
   DestinationKeyId: 'NOT_FOUND',
   EncryptionAlgorithm: 'INVALID_KEY_USAGE',
   KeyId: 'NOT_FOUND',
+  // The key is an HMAC_256 key; every message and MAC but those of the base request are others.
+  MacAlgorithm: 'INVALID_KEY_USAGE',
+  'VerifyMac.Mac': 'KMS_INVALID_MAC',
+  'VerifyMac.Message': 'KMS_INVALID_MAC',
   Marker: 'INVALID_MARKER',
   SourceEncryptionAlgorithm: 'INVALID_KEY_USAGE',
   SourceKeyId: 'NOT_FOUND',
@@ -47,6 +51,7 @@ const answersToAllowed: Record<string, string> = {
   TrustAnchorCertificate: 'INCORRECT_TRUST_ANCHOR',
 };
 
+const macKeyRequest = { key_spec: 'KEY_SPEC_HMAC_256', key_usage: 'KEY_USAGE_GENERATE_VERIFY_MAC' };
 const missingStore = { custom_key_store_id: 'cks-00000000000000000' };
 
 describe('the limits of the model', () => {
@@ -80,6 +85,14 @@ describe('the limits of the model', () => {
     await client.call('CreateAlias', { alias_name: 'alias/kept', target_key_id: keyId });
     const encrypted = await client.call('Encrypt', { key_id: keyId, plaintext: Buffer.from('model limits') });
     const { ciphertext_blob: ciphertext } = encrypted;
+    const macKey = await client.call('CreateKey', macKeyRequest);
+    const { key_id: macKeyId } = macKey['key_metadata'] as Message;
+    const macRequest = {
+      key_id: macKeyId,
+      message: Buffer.from('x'),
+      mac_algorithm: 'MAC_ALGORITHM_HMAC_SHA_256',
+    };
+    const { mac } = await client.call('GenerateMac', macRequest);
     bases = {
       CreateCustomKeyStore: storeOn('made'),
       ConnectCustomKeyStore: missingStore,
@@ -104,9 +117,16 @@ describe('the limits of the model', () => {
       ReEncrypt: { ciphertext_blob: ciphertext, destination_key_id: keyId },
       GenerateDataKey: { key_id: keyId, number_of_bytes: 8 },
       GenerateDataKeyWithoutPlaintext: { key_id: keyId, number_of_bytes: 8 },
+      GenerateMac: macRequest,
+      VerifyMac: { ...macRequest, mac },
       GenerateRandom: { number_of_bytes: 8 },
     };
+    const forMacs = { key_usage: macKeyRequest.key_usage };
+    const hmacSpecs = ['HMAC_224', 'HMAC_256', 'HMAC_384', 'HMAC_512'];
     companions = {
+      ...Object.fromEntries(hmacSpecs.map((spec) => [`CreateKey.KeySpec ${spec}`, forMacs])),
+      ...Object.fromEntries(hmacSpecs.map((spec) => [`CreateKey.CustomerMasterKeySpec ${spec}`, forMacs])),
+      'CreateKey.KeyUsage GENERATE_VERIFY_MAC': { key_spec: macKeyRequest.key_spec },
       'CreateKey.CustomKeyStoreId': { origin: 'ORIGIN_AWS_CLOUDHSM' },
       'CreateKey.Origin AWS_CLOUDHSM': { custom_key_store_id: connectedId },
       'GenerateDataKey.KeySpec': { number_of_bytes: undefined },

@@ -28,7 +28,7 @@ const xksProxy = Object.fromEntries(
 
 const rsa = ['RSA_2048', 'RSA_3072', 'RSA_4096'];
 const ecc = ['ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1'];
-const otherSpecs = [...rsa, ...ecc, 'HMAC_224', 'HMAC_256', 'HMAC_384', 'HMAC_512', 'SM2'];
+const otherSpecs = [...rsa, ...ecc, 'SM2'];
 const newerSpecs = [
   'ML_DSA_44',
   'ML_DSA_65',
@@ -44,7 +44,7 @@ const refused: Record<string, Record<string, string | string[]>> = {
   UpdateCustomKeyStore: xksProxy,
   CreateKey: {
     policy: anyValue,
-    key_usage: ['SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT', 'ENCAPSULATE_DECAPSULATE'],
+    key_usage: ['SIGN_VERIFY', 'KEY_AGREEMENT', 'ENCAPSULATE_DECAPSULATE'],
     customer_master_key_spec: otherSpecs,
     key_spec: [...otherSpecs, ...newerSpecs],
     origin: ['EXTERNAL', 'EXTERNAL_KEY_STORE'],
@@ -60,6 +60,8 @@ const refused: Record<string, Record<string, string | string[]>> = {
   ReEncrypt: { grant_tokens: anyValue, dry_run: ifTrue, dry_run_modifiers: anyValue },
   GenerateDataKey: { grant_tokens: anyValue, recipient: anyValue, dry_run: ifTrue },
   GenerateDataKeyWithoutPlaintext: { grant_tokens: anyValue, dry_run: ifTrue },
+  GenerateMac: { grant_tokens: anyValue, dry_run: ifTrue },
+  VerifyMac: { grant_tokens: anyValue, dry_run: ifTrue },
   GenerateRandom: { recipient: anyValue },
 };
 
@@ -117,6 +119,7 @@ describe('fields that are not honoured', () => {
       key_store_password: deployment.customCluster.pin,
     };
     const { custom_key_store_id: storeId } = await client.call('CreateCustomKeyStore', store);
+    const mac = { key_id: keyId, message: plaintext, mac_algorithm: 'MAC_ALGORITHM_HMAC_SHA_256' };
     bases = {
       CreateCustomKeyStore: { ...store, custom_key_store_name: 'another store' },
       UpdateCustomKeyStore: { custom_key_store_id: storeId, new_custom_key_store_name: 'renamed' },
@@ -128,6 +131,8 @@ describe('fields that are not honoured', () => {
       ReEncrypt: { ciphertext_blob: ciphertext, destination_key_id: keyId },
       GenerateDataKey: { key_id: keyId, number_of_bytes: 16 },
       GenerateDataKeyWithoutPlaintext: { key_id: keyId, number_of_bytes: 16 },
+      GenerateMac: mac,
+      VerifyMac: { ...mac, mac: randomBytes(32) },
       GenerateRandom: { number_of_bytes: 16 },
     };
   });

@@ -91,6 +91,7 @@ CK_RV sign(CK_SESSION_HANDLE session, unsigned char* data, CK_ULONG length, unsi
   using Forwarded = FAULT_HSM_FORWARD(C_Sign);
   return guarded(kC_Sign, session, [&](const auto& decision) {
     const CK_RV rv = Forwarded::forward({session, data, length, signature, signatureLength}, decision);
+    if (rv == CKR_OK) Lie(decision).aboutLength(*signatureLength);
     return flipped(rv, decision, signature, *signatureLength);
   });
 }

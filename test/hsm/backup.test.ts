@@ -45,7 +45,9 @@ async function site(keys: number, members = 2): Promise<Site> {
     callTimeoutMs: 10_000,
   };
   const materials: MaterialReference[] = [];
-  for (let count = 0; count < keys; count++) materials.push((await on.makeKey(cluster)).material);
+  // Every other key is one for MACs.
+  for (let count = 0; count < keys; count++)
+    materials.push((await on.makeKey(cluster, count % 2 === 1 ? 32 : undefined)).material);
   return { on, cluster, tools, keys: materials };
 }
 

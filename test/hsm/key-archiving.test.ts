@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import type { HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
+import { Secret } from '../../src/secret.js';
 import { waitFor } from '../wait-for.js';
 import { runCeremony, WrappedCluster } from '../wrapped-cluster.js';
 import { codeOf, inTime } from './fixture.js';
@@ -49,6 +50,24 @@ test('any member makes the same MAC and the same blob, and proves it', async () 
   expect([new Set(macs).size, new Set(blobs).size]).toEqual([1, 1]);
   const [inventory] = await cluster.perform('listMaterialIds', {}, inTime());
   expect(inventory?.materialIds).toEqual([material.materialId]);
+});
+
+test.each([28, 64] as const)('a key for MACs of %i bytes is wrapped, proved and restored', async (macLength) => {
+  const [on, cluster] = await wrapped(2);
+  const { material } = await on.makeKey(cluster, macLength);
+  const { material: other } = await on.makeKey(cluster, macLength);
+  const message = Secret.fromUtf8('a message');
+  const mac = await cluster.perform('mac', { material, message }, inTime());
+  const blob = await wrap(cluster, material);
+  await prove(cluster, material, blob!);
+  expect(await codeOf(prove(cluster, other, blob!))).toBe('KMS_INVALID_STATE');
+  for (const { name: memberName } of on.members) {
+    await cluster.perform('destroyKeyMaterial', { materialId: material.materialId, memberName }, inTime());
+    const request = { material, memberName, generation: 1, blob: blob! };
+    expect(await cluster.perform('restoreKeyMaterial', request, inTime())).toEqual({ copied: true });
+  }
+  const again = await cluster.perform('mac', { material, message }, inTime());
+  expect(again.reveal()).toEqual(mac.reveal());
 });
 
 test('another member goes on when one dies, and nothing is called missing', async () => {

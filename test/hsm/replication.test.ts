@@ -76,6 +76,42 @@ describe('a new key of a wrapped cluster', () => {
     expect(on.events).not.toContain('material-missing');
   });
 
+  test.each([28, 32, 48, 64] as const)('for MACs of %i bytes makes the same on every member', async (macLength) => {
+    const [on, cluster] = await wrapped(3);
+    const { material, memberNames } = await on.makeKey(cluster, macLength);
+    expect([...memberNames].sort()).toEqual(on.members.map(({ name }) => name));
+    const macs = new Set<string>();
+    for (const [one, other] of [
+      [1, 2],
+      [0, 2],
+      [0, 1],
+    ] as const) {
+      await takeAway(on, cluster, one, other);
+      const message = Secret.fromUtf8('a message');
+      const mac = await cluster.perform('mac', { material, message }, inTime());
+      expect(mac.byteLength).toBe(macLength);
+      macs.add(Buffer.from(mac.reveal()).toString('hex'));
+      await bringBack(on, one, other);
+    }
+    expect(macs.size).toBe(1);
+    expect(on.events.filter((event) => event.startsWith('material-'))).toEqual([]);
+  });
+
+  test('is refused before a token is asked if a member lacks a mechanism, which is named', async () => {
+    const [on, cluster] = await wrapped(2);
+    const made = on.member(0).fault.calls('C_GenerateKey');
+    const request = {
+      materialId: 'ab'.repeat(32),
+      label: 'x',
+      mechanisms: [{ name: 'CKM_OF_NO_TOKEN', value: 0x7fff_0000 }],
+    };
+    await expect(cluster.perform('generateKeyMaterial', request, inTime())).rejects.toMatchObject({
+      code: 'UNSUPPORTED_OPERATION',
+      message: `Member ${on.member(0).name} of cluster ${clusterId} lacks CKM_OF_NO_TOKEN, which such a key needs.`,
+    });
+    expect(on.member(0).fault.calls('C_GenerateKey')).toBe(made);
+  });
+
   test('serves callers without one failed call while any two of three members are taken away', async () => {
     const [on, cluster] = await wrapped(3);
     const { material } = await on.makeKey(cluster);

@@ -14,7 +14,7 @@ import type { TestKey } from './fixture.js';
  * has fails.
  */
 
-type Outcome = 'works' | Extract<NativeFailureKind, 'closed' | 'material-missing'>;
+type Outcome = 'works' | Extract<NativeFailureKind, 'closed' | 'material-missing' | 'material-mismatch'>;
 
 interface Row {
   call: (pool: PromisePool, key: TestKey) => unknown;
@@ -55,6 +55,10 @@ const matrix: Record<keyof NativePool, Row> = {
   close: { call: (pool) => pool.close(soon()), ...always },
   generateKey: {
     call: (pool) => pool.generateKey(0, new Uint8Array(32).fill(7), 'x', text('known'), empty, false, soon()),
+    ...refusedWhenClosing,
+  },
+  generateMacKey: {
+    call: (pool) => pool.generateMacKey(0, new Uint8Array(32).fill(8), 'x', 32, false, soon()),
     ...refusedWhenClosing,
   },
   destroyKey: { call: (pool) => pool.destroyKey(0, secretKeyClass, unknownId, soon()), ...refusedWhenClosing },
@@ -115,6 +119,12 @@ const matrix: Record<keyof NativePool, Row> = {
   generateDataKey: {
     call: (pool, key) => pool.generateDataKey(null, key.reference, 32, empty, soon()),
     ...refusedWhenClosing,
+  },
+  // The key is not one for MACs.
+  mac: {
+    call: (pool, key) => pool.mac(null, key.reference, text('x'), null, soon()),
+    ...refusedWhenClosing,
+    open: 'material-mismatch',
   },
   random: { call: (pool) => pool.random(null, 8, soon()), ...refusedWhenClosing },
   cancel: { call: (pool) => pool.cancel(pool.lastTicket()), ...always },

@@ -33,6 +33,7 @@ describe('on a closed pool', () => {
     ['closeMember', () => closed.closeMember(0, soon())],
     ['detachMember', () => closed.detachMember(0, soon())],
     ['generateKey', () => closed.generateKey(null, id, 'x', empty, empty, false, soon())],
+    ['generateMacKey', () => closed.generateMacKey(null, id, 'x', 32, false, soon())],
     ['destroyKey', () => closed.destroyKey(0, secretKeyClass, id, soon())],
     ['readAttributes', () => closed.readAttributes(0, secretKeyClass, id, soon())],
     ['probe', () => closed.probe(0, key.reference, soon())],
@@ -45,6 +46,7 @@ describe('on a closed pool', () => {
     ['encrypt', () => closed.encrypt(null, key.reference, empty, empty, soon())],
     ['decrypt', () => closed.decrypt(null, key.reference, empty, new Uint8Array(16), empty, soon())],
     ['generateDataKey', () => closed.generateDataKey(null, key.reference, 32, empty, soon())],
+    ['mac', () => closed.mac(null, key.reference, empty, null, soon())],
     ['random', () => closed.random(null, 8, soon())],
   ];
 

@@ -22,7 +22,10 @@ export const addon = {
 };
 
 /** The methods of both kinds of pool. */
-type ControlMethods = Pick<NativePool, 'openMember' | 'loginMember' | 'inventory' | 'resume' | 'generateKey'>;
+type ControlMethods = Pick<
+  NativePool,
+  'openMember' | 'loginMember' | 'inventory' | 'resume' | 'generateKey' | 'generateMacKey'
+>;
 
 export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
@@ -82,12 +85,24 @@ export async function plantKey(pool: ControlMethods, member: number, id: Uint8Ar
   const canaryAdditionalData = text('canary');
   const { value } = await pool.generateKey(member, id, label, canaryPlaintext, canaryAdditionalData, false, soon());
   const canary = {
+    canaryMac: null,
     canaryNonce: value.nonce,
     canaryCiphertext: value.ciphertext,
     canaryAdditionalData,
     canaryPlaintext,
   };
   const material = { objectClass: secretKeyClass, id, label, extractable: false, ...canary };
+  return { id, label, material, reference: addon.createMaterial(material) };
+}
+
+const none = new Uint8Array();
+
+/** Makes a key for MACs, with its MAC of the empty message. */
+export async function makeMacKey(pool: ControlMethods, member: number, length = 32): Promise<TestKey> {
+  const [id, label] = [new Uint8Array(randomBytes(32)), 'mac key'];
+  const { value: canaryMac } = await pool.generateMacKey(member, id, label, length, false, soon());
+  const canary = { canaryMac, canaryNonce: none, canaryCiphertext: none, canaryAdditionalData: none };
+  const material = { objectClass: secretKeyClass, id, label, extractable: false, ...canary, canaryPlaintext: none };
   return { id, label, material, reference: addon.createMaterial(material) };
 }
 

@@ -2,7 +2,18 @@ import { secretKeyClass } from '../../src/hsm/material-cache.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PromisePool } from './promise-pool.js';
 import { createSoftHsm, type SoftHsm } from '../softhsm.js';
-import { addon, connect, failureOf, makeKey, memberOptions, moduleOf, soon, text, type TestKey } from './fixture.js';
+import {
+  addon,
+  connect,
+  failureOf,
+  makeKey,
+  makeMacKey,
+  memberOptions,
+  moduleOf,
+  soon,
+  text,
+  type TestKey,
+} from './fixture.js';
 
 let hsm: SoftHsm;
 let pool: PromisePool;
@@ -70,6 +81,39 @@ describe('operations on one token', () => {
     expect(value.plaintext).toHaveLength(32);
     const opened = await pool.decrypt(null, key.reference, value.nonce, value.ciphertext, text('x'), soon());
     expect(opened.value).toEqual(value.plaintext);
+  });
+
+  test.each([28, 32, 48, 64])('a key for MACs of %i bytes makes them, and can do nothing else', async (length) => {
+    const { id, reference, material } = await makeMacKey(pool, member, length);
+    expect(material.canaryMac).toHaveLength(length);
+    const { value: mac } = await pool.mac(null, reference, text('a message'), null, soon());
+    expect(mac).toHaveLength(length);
+    expect((await pool.mac(null, reference, text('a message'), mac, soon())).value).toEqual(mac);
+    expect((await pool.mac(null, reference, text('another'), mac, soon())).value).not.toEqual(mac);
+    const [attributes] = (await pool.readAttributes(member, secretKeyClass, id, soon())).value;
+    expect(attributes).toMatchObject({ keyType: 0x10, sensitive: true, extractable: false, sign: true, verify: true });
+    expect(attributes).toMatchObject({ encrypt: false, decrypt: false, wrap: false, unwrap: false, derive: false });
+    expect(await failureOf(pool.mac(null, key.reference, text('x'), null, soon()))).toMatchObject({
+      kind: 'material-mismatch',
+    });
+  });
+
+  test('a key for MACs under whose id another key is found is not used, and a wrong MAC has it tried again', async () => {
+    const one = await makeMacKey(pool, member);
+    const other = await makeMacKey(pool, member);
+    const swapped = addon.createMaterial({ ...one.material, canaryMac: other.material.canaryMac });
+    expect(await failureOf(pool.mac(null, swapped, text('x'), null, soon()))).toMatchObject({ kind: 'canary-failed' });
+    const aes = { ...one.material, id: key.id, label: key.label };
+    expect(await failureOf(pool.mac(null, addon.createMaterial(aes), text('x'), null, soon()))).toMatchObject({
+      kind: 'material-mismatch',
+    });
+  });
+
+  test('a length that is no HMAC of SHA-2 makes no key', async () => {
+    const id = new Uint8Array(32).fill(0x5a);
+    expect(await failureOf(pool.generateMacKey(member, id, 'x', 20, false, soon()))).toMatchObject({
+      kind: 'material-mismatch',
+    });
   });
 
   test('random bytes have the requested length and differ', async () => {

@@ -14,6 +14,7 @@ interface Results {
   encrypt: NativeEncryptedData;
   decrypt: Uint8Array;
   generateDataKey: NativeEncryptedData & { plaintext: Uint8Array };
+  mac: Uint8Array;
   random: Uint8Array;
 }
 type Name = keyof NativeDataOperations;
@@ -33,6 +34,7 @@ const read: { [Of in Name]: (answer: Answer) => Results[Of] } = {
   encrypt: (answer) => answer.encryptedData(),
   decrypt: secretOf,
   generateDataKey: (answer) => ({ ...answer.encryptedData(), plaintext: secretOf(answer) }),
+  mac: secretOf,
   random: secretOf,
 };
 
@@ -56,6 +58,7 @@ export function promisePool(pool: NativePool): PromisePool {
     encrypt: promised('encrypt'),
     decrypt: promised('decrypt'),
     generateDataKey: promised('generateDataKey'),
+    mac: promised('mac'),
     random: promised('random'),
     lastTicket: () => lastTicket,
   };

@@ -2,6 +2,7 @@
 /// what they do.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cluster_keys.h"
@@ -17,6 +18,10 @@ namespace holdfast {
 [[nodiscard]] OperationPointer makeGenerateKey(Bytes id, std::string label, Bytes canaryPlaintext,
                                                Bytes canaryAdditionalData,
                                                Custody custody = Custody::kStaysInToken);
+/// Makes a key for MACs in the same way, `length` bytes long (see `KnownMac`). Returns its MAC of the empty
+/// message (Bytes), by which it has proved itself.
+[[nodiscard]] OperationPointer makeGenerateMacKey(Bytes id, std::string label, size_t length,
+                                                  Custody custody = Custody::kStaysInToken);
 /// Destroys every object with this class and CKA_ID; returns how many. A search that finds no more objects
 /// counts only if the token still answers.
 [[nodiscard]] OperationPointer makeDestroyKey(ObjectIdentity doomed);
@@ -33,6 +38,11 @@ namespace holdfast {
 /// Bytes of the token's RNG, in plain text and encrypted under the material.
 [[nodiscard]] OperationPointer makeGenerateDataKey(MaterialPointer material, size_t length,
                                                    Bytes additionalData);
+/// The MAC of a message under a material with a `KnownMac` (Secret: of a message that a caller wants to
+/// verify, the right MAC must not get out). If the MAC is not `expected`, the material's known answer is
+/// tried on that same handle before: a wrong key under the handle looks like a wrong MAC (invariant 5).
+[[nodiscard]] OperationPointer makeMac(MaterialPointer material, Secret message,
+                                       std::optional<Bytes> expected);
 /// Bytes of the token's RNG (C_GenerateRandom, PKCS#11 v2.40 §5.16).
 [[nodiscard]] OperationPointer makeRandom(size_t length);
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { honouredKeySpecs, type KeySpec as KeySpecName } from '../../keys/key-specs.js';
 import { withClient } from '../client-action.js';
 import { addConnectionOptions } from '../connection.js';
 import { parseWholeNumber } from '../number-option.js';
@@ -33,7 +34,12 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
 function addCreate(parent: Command, terminal: Terminal): void {
   const command = parent
     .command('create')
-    .description('make a new AES-256 key in the HSM')
+    .description('make a new key in the HSM')
+    .addOption(
+      new Option('--key-spec <spec>', 'SYMMETRIC_DEFAULT encrypts (AES-256), the others make MACs')
+        .choices(honouredKeySpecs)
+        .default('SYMMETRIC_DEFAULT'),
+    )
     .option('--description <text>', 'free text, up to 8192 characters')
     .option('--key-store-id <id>', 'custom key store to make it in (default: the default key store)')
     .addHelpText(
@@ -41,17 +47,34 @@ function addCreate(parent: Command, terminal: Terminal): void {
       `
 Examples:
   holdfast key create --description "card numbers"
+  holdfast key create --key-spec HMAC_256 --description "webhooks"
   holdfast key create --key-store-id cks-1234567890abcdef0 --output json | jq -r .key_metadata.key_id`,
     );
   addConnectionOptions(command).action(
-    withClient<{ description?: string; keyStoreId?: string }, []>(terminal, async ({ client, options }) => {
+    withClient<CreateOptions, []>(terminal, async ({ client, options }) => {
       const { description, keyStoreId } = options;
       // As with AWS, the origin must be given with a key store.
       const origin = keyStoreId === undefined ? undefined : await cloudHsmOrigin();
-      const response = await client.call('createKey', { description, customKeyStoreId: keyStoreId, origin, tags: [] });
+      const kind = await kindFields(options.keySpec);
+      const request = { description, customKeyStoreId: keyStoreId, origin, ...kind, tags: [] };
+      const response = await client.call('createKey', request);
       await printRecord(terminal, options.output, options.output === 'json' ? response : (response.keyMetadata ?? {}));
     }),
   );
+}
+
+interface CreateOptions {
+  keySpec: KeySpecName;
+  description?: string;
+  keyStoreId?: string;
+}
+
+/** A spec of the table has one usage, so far as its keys are made. */
+async function kindFields(name: KeySpecName) {
+  if (name === 'SYMMETRIC_DEFAULT') return {};
+  const { KeySpec } = await import('../../faces/grpc/gen/holdfast/kms/v1/algorithms.js');
+  const { KeyUsage } = await import('../../faces/grpc/gen/holdfast/kms/v1/key_metadata.js');
+  return { keySpec: KeySpec[name], keyUsage: KeyUsage.GENERATE_VERIFY_MAC };
 }
 
 async function cloudHsmOrigin() {

@@ -1,5 +1,6 @@
 import type { ClusterCapacity } from '../../clusters/capacity.js';
 import type { ClusterDescription } from '../../clusters/hsm-cluster.js';
+import type { KeySpec } from '../../keys/key-specs.js';
 import type { MemberLoad } from '../../clusters/load-meter.js';
 import type { MemberState, WitnessStatus } from '../../status/service-status.js';
 
@@ -38,6 +39,8 @@ export interface MemberReport extends MemberLoad {
   state: MemberState;
   /** As seen when it was last opened. */
   token: TokenReport | undefined;
+  /** Of those that CreateKey takes, the ones whose mechanisms its token lists; empty until it was opened. */
+  keySpecs: KeySpec[];
   /** The vendor profile that is applied to it. */
   profile: string | undefined;
   /** Its highest complete generation of wrapping keys. */

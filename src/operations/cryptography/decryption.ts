@@ -7,7 +7,7 @@ import { materialReference } from '../../keys/material.js';
 import type { HsmCluster, MaterialReference } from '../../clusters/hsm-cluster.js';
 import type { HsmCall } from '../../calls/hsm-call.js';
 import type { Secret } from '../../secret.js';
-import { checkAlgorithm } from './algorithm.js';
+import { checkAlgorithm, requireUsage } from './algorithm.js';
 import type { CiphertextKey } from './ciphertext-key.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
 import { type CiphertextBlob, ciphertextAdditionalData, invalidCiphertext } from './ciphertext-blob.js';
@@ -43,6 +43,7 @@ export function prepareDecryption(
   request: DecryptionRequest,
 ): Eventual<PreparedDecryption> {
   const { key, material, blob } = source;
+  requireUsage(key, recordArn(core.identity, key), 'ENCRYPT_DECRYPT', 'decryption');
   checkAlgorithm(key, request.encryptionAlgorithm);
   return whenKnown(requireKeyState(core, key, cryptographicUse), () => {
     const context = canonicalContext(request.encryptionContext, request.contextField);

@@ -6,7 +6,7 @@ import { cryptographicUse, requireKeyState } from '../../keys/key-state.js';
 import { currentMaterial, materialReference } from '../../keys/material.js';
 import { visibleMaterialId } from '../../keys/key-metadata.js';
 import type { HsmCluster, MaterialReference } from '../../clusters/hsm-cluster.js';
-import { checkAlgorithm } from './algorithm.js';
+import { checkAlgorithm, requireUsage } from './algorithm.js';
 import { canonicalContext, type EncryptionContext } from './encryption-context.js';
 import { ciphertextAdditionalData, encodeHeader } from './ciphertext-blob.js';
 
@@ -44,6 +44,7 @@ export function prepareEncryption(
   key: KeyRecord,
   request: EncryptionRequest,
 ): Eventual<PreparedEncryption> {
+  requireUsage(key, recordArn(core.identity, key), 'ENCRYPT_DECRYPT', 'encryption');
   checkAlgorithm(key, request.encryptionAlgorithm);
   return whenKnown(requireKeyState(core, key, cryptographicUse), () => {
     const context = canonicalContext(request.encryptionContext, request.contextField);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { customKeyStoreId, type KeyDomain, openKeyDomain, scope } from '../../../test/key-domain.js';
+import type { EncryptionCanary } from '../../clusters/hsm-cluster.js';
 import type { Secret } from '../../secret.js';
 import { createKey, type CreateKeyRequest } from './create-key.js';
 import { describeKey } from './describe-key.js';
@@ -76,7 +77,7 @@ describe('CreateKey', () => {
     const additionalData = canaryAdditionalData(material.materialId);
     const answer: Secret = await domain.defaultCluster.perform(
       'decrypt',
-      { material: materialReference(material), encrypted: material.canary, additionalData },
+      { material: materialReference(material), encrypted: material.canary as EncryptionCanary, additionalData },
       domain.context(),
     );
     expect(Buffer.from(answer.reveal())).toEqual(Buffer.from(canaryPlaintext(material.materialId)));

@@ -8,6 +8,7 @@ import { invalidField } from '../../keys/invalid-field.js';
 import type { IntentRecord, KeyRecord, MaterialRecord } from '../../keys/key.js';
 import type { GeneratedMaterial } from '../../clusters/hsm-cluster.js';
 import { type KeyMetadata, keyMetadata } from '../../keys/key-metadata.js';
+import { type KeySpec, keySpecs, type KeyUsage } from '../../keys/key-specs.js';
 
 /**
  * The fields of the model that are honoured. The dispatcher refuses the others, and the specs and usages that Holdfast
@@ -45,8 +46,9 @@ export async function createKey(
   context: RequestContext,
 ): Promise<CreateKeyResponse> {
   checkRequest(call.request);
+  const kind = kindOf(call.request);
   const place = await core.keyStores.clusterForNewKey(context.principal, call.request.customKeyStoreId);
-  const key = newKey(core, call.request, place, context);
+  const key = newKey(core, { request: call.request, kind, place }, context);
   await core.catalog.openIntent(newIntent(key));
   let made: GeneratedMaterial;
   try {
@@ -80,15 +82,39 @@ function checkRequest(request: CreateKeyRequest): void {
   }
 }
 
-function newKey(core: KeysCore, request: CreateKeyRequest, place: NewKeyPlace, context: RequestContext): KeyRecord {
+/** The kind of a key. */
+type Kind = Pick<KeyRecord, 'keySpec' | 'keyUsage'>;
+
+/** As AWS has it: only a symmetric encryption key has a default usage. @throws VALIDATION */
+function kindOf({ keySpec, customerMasterKeySpec, keyUsage }: CreateKeyRequest): Kind {
+  // The dispatcher refuses all others.
+  const spec = (keySpec ?? customerMasterKeySpec ?? 'SYMMETRIC_DEFAULT') as KeySpec;
+  if (keyUsage === undefined && spec !== 'SYMMETRIC_DEFAULT') {
+    throw invalidField(
+      'key_usage',
+      'You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.',
+    );
+  }
+  const usage = (keyUsage ?? 'ENCRYPT_DECRYPT') as KeyUsage;
+  if (keySpecs[spec].uses[usage] === undefined)
+    throw invalidField('key_usage', `KeyUsage ${usage} is not compatible with KeySpec ${spec}.`);
+  return { keySpec: spec, keyUsage: usage };
+}
+
+interface NewKey {
+  request: CreateKeyRequest;
+  kind: Kind;
+  place: NewKeyPlace;
+}
+
+function newKey(core: KeysCore, { request, kind, place }: NewKey, context: RequestContext): KeyRecord {
   const { account, region } = context.principal;
   return {
     account,
     region,
     keyId: core.identifiers.keyId(),
     description: request.description ?? '',
-    keyUsage: 'ENCRYPT_DECRYPT',
-    keySpec: 'SYMMETRIC_DEFAULT',
+    ...kind,
     origin: place.origin,
     customKeyStoreId: place.customKeyStoreId,
     clusterId: place.cluster.clusterId,
@@ -120,9 +146,10 @@ async function makeAndCommit(
   context: RequestContext,
 ): Promise<GeneratedMaterial> {
   const label = keyArn(core.identity, key);
+  const { macLength, uses } = keySpecs[key.keySpec];
   const made = await place.cluster.perform(
     'generateKeyMaterial',
-    { materialId: key.currentMaterialId, label },
+    { materialId: key.currentMaterialId, label, macLength, mechanisms: uses[key.keyUsage]?.mechanisms },
     context,
   );
   if (await core.catalog.commitKey(key, newMaterial(key, label, made))) return made;
