@@ -104,13 +104,17 @@ export function placeOf(record: BackupRecord, names: ReadonlySet<string>): Archi
   return record.removedTime === null ? 'ABSENT' : 'COPIED';
 }
 
-/** How far the clocks of two nodes may be apart, and a little more. */
-const toleranceMs = 10 * 60_000;
+/**
+ * By how much a clock may be wrong: that of another node, one in the time of another zone (up to 14 hours), one that was set
+ * by hand. A date that is nearer does not say what was first.
+ */
+const toleranceMs = 25 * 3_600_000;
 
 /**
- * Whether a backup that may exist may hold a material: it began while the material existed, and its cluster is one of those
- * whose keys are in it, which nobody knows of one that runs or is unknown. It may turn out to lack the material; a report
- * must not call a deletion complete too early.
+ * Whether a backup that may exist may hold a material: it began while the material existed, give or take 25 hours, and its
+ * cluster is one of those whose keys are in it, which nobody knows of one that runs or is unknown. What the configuration
+ * says of the cluster today says nothing of the archive. It may turn out to lack the material; a report must not call a
+ * deletion complete too early.
  */
 export function holdsMaterial(
   { state, generations, startTime, unknownSince }: BackupRecord,

@@ -129,18 +129,14 @@ export class Backups implements BackupAdministration {
   }
 
   async mayHold(materials: readonly MaterialRecord[]): Promise<BackupReport[]> {
-    const { catalog, archive } = this.#options;
-    const replicationOf = (wanted: string) =>
-      archive.clusters().find(({ clusterId }) => clusterId === wanted)?.replication ?? 'wrapped';
-    // No archive has keys of the others.
-    const archived = materials.filter(({ clusterId }) => replicationOf(clusterId) === 'wrapped');
+    const { catalog } = this.#options;
     const records = await catalog.listRetainingBackups();
     const isKnown = ({ backupId, fileName }: BackupRecord): boolean =>
       records.some((each) => each.backupId === backupId || each.fileName === fileName);
     const names = await orUnreadable(this.#census.names());
     const found = await orUnreadable(this.#census.unrecorded(names, records));
     return [...found.filter((record) => !isKnown(record)), ...records]
-      .filter((record) => archived.some((material) => holdsMaterial(record, material)))
+      .filter((record) => materials.some((material) => holdsMaterial(record, material)))
       .sort((one, other) => other.startTime.getTime() - one.startTime.getTime())
       .map((record) => this.#report(record, names));
   }

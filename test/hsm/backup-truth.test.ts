@@ -11,11 +11,12 @@ import { clusterId, codeOf } from './fixture.js';
 
 afterEach(closeSite);
 
-const elevenMinutesMs = 11 * 60_000;
+/** More than a clock may be wrong. */
+const laterMs = 26 * 3_600_000;
 
 /** A second archive, which began so late that it cannot hold what was destroyed before: others may be removed then. */
 async function makeLater(here: Site, backups: ReturnType<typeof backupsOf>): Promise<BackupRecord> {
-  here.clock.advance(elevenMinutesMs);
+  here.clock.advance(laterMs);
   return ended(backups, await waitFor(() => backups.startBackup()));
 }
 
@@ -83,6 +84,33 @@ test('archives that the catalog has no record of are named, and recorded; other 
   );
   expect(await here.on.catalog.listBackups(undefined, 10)).toHaveLength(1);
   expect(await report()).toMatchObject({ complete: false, retainingBackupCount: 1 });
+});
+
+test('an archive counts also when its cluster is not wrapped any more', async () => {
+  const here = await site(1);
+  const { backupId } = await ended(backupsOf(here), await backupsOf(here).startBackup());
+  const archive = archiveOf(here);
+  const clusters = () => archive.clusters().map((cluster) => ({ ...cluster, replication: 'none' as const }));
+  const { report, destroy } = await keyOf(here, backupsOf(here, { archive: { ...archive, clusters } }));
+  await destroy();
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [{ backupId, place: 'FOLDER' }] });
+});
+
+test('an archive counts also when the clock was an hour slow or fast while it was made', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const hourMs = 3_600_000;
+  here.clock.stepWall(-hourMs);
+  const slow = await ended(backups, await backups.startBackup());
+  here.clock.stepWall(2 * hourMs);
+  const fast = await ended(backups, await waitFor(() => backups.startBackup()));
+  here.clock.stepWall(-hourMs);
+  await destroy();
+  expect(await report()).toMatchObject({
+    complete: false,
+    retainingBackups: [{ backupId: fast.backupId }, { backupId: slow.backupId }],
+  });
 });
 
 test('a damaged archive counts until it is removed', async () => {
