@@ -24,19 +24,10 @@ export async function printList(
 ): Promise<void> {
   const items = list.items.map((item) => toProtoJson(item) as Record<string, JsonValue>);
   if (format === 'json') return writeJson(terminal.stdout, { [list.name]: items });
-  const { default: Table } = await import('cli-table3');
-  const table = new Table({
-    head: [...list.columns],
-    chars: borderless,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-  });
-  // Escaped before the table lays them out: a line break would become a row.
-  for (const item of items) table.push(list.columns.map((column) => printable(show(column, item[column] ?? null))));
-  const lines = table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
-  await writeLines(terminal.stdout, lines);
+  // Escaped before the table is laid out: a line break would become a row.
+  const rows = items.map((item) => list.columns.map((column) => printable(show(column, item[column] ?? null))));
+  const { tableLines } = await import('./table.js');
+  await writeLines(terminal.stdout, tableLines(list.columns, rows));
 }
 
 /** Prints sentences for people, one per line. As JSON it prints `json` if that is given, and otherwise nothing. */
@@ -49,27 +40,6 @@ export async function printDone(
   if (format === 'json') return writeJson(terminal.stdout, toProtoJson(json));
   await writeLines(terminal.stdout, [sentence].flat());
 }
-
-/** Tables without borders: awk can split them. */
-const borderless = Object.fromEntries(
-  [
-    'top',
-    'top-mid',
-    'top-left',
-    'top-right',
-    'bottom',
-    'bottom-mid',
-    'bottom-left',
-    'bottom-right',
-    'left',
-    'left-mid',
-    'mid',
-    'mid-mid',
-    'right',
-    'right-mid',
-    'middle',
-  ].map((name) => [name, '']),
-);
 
 function flatten(fields: Record<string, JsonValue>, prefix: string): [string, string][] {
   return Object.entries(fields).flatMap(([name, value]): [string, string][] => {

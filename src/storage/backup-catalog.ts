@@ -1,8 +1,10 @@
 import { lstatSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { systemClock } from '../clock-system.js';
 import { catalogProblem, openError, requireNone } from './catalog-problem.js';
 import { CatalogOpenError } from './database.js';
+import { requireOwnSchema } from './own-schema.js';
 import { PartialFile } from './partial-file.js';
 import { openConnection } from './sqlite-connection.js';
 
@@ -67,7 +69,12 @@ export async function withPartial<T>(target: string, work: (partial: PartialFile
   }
 }
 
-/** The read transaction pins one moment: without it SQLite restarts the copy whenever another process writes. */
+const foreignObject = 'Remove it while the service is stopped: no restore would take a copy with it.';
+
+/**
+ * The read transaction pins one moment: without it SQLite restarts the copy whenever another process writes.
+ * @throws CatalogOpenError if a restore would refuse the copy
+ */
 export async function copyCatalog(from: string, to: string, onProgress: ProgressListener): Promise<void> {
   const connection = openConnection(from, busyTimeoutMs);
   try {
@@ -83,6 +90,7 @@ export async function copyCatalog(from: string, to: string, onProgress: Progress
   } finally {
     connection.close();
   }
+  await requireOwnSchema(to, systemClock, from, foreignObject);
 }
 
 /** Puts everything into one file and checks all of it, as a restore will. */

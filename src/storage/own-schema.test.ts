@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../clock-system.js';
+import { backupCatalog } from './backup-catalog.js';
+import { catalogSnapshots } from './catalog-snapshot.js';
 import { createSqliteCatalog } from './create-catalog.js';
 import { mergeTombstones } from './merge-tombstones.js';
 import { createMetadata, migrate, schemaVersion } from './migrations.js';
@@ -72,6 +74,23 @@ it.each(hostile)('refuses %s, wherever a catalog comes from', async (_, statemen
   await expect(restoreCatalog({ source: at('catalog'), target: at('restored'), ...options })).rejects.toThrow(refusal);
   await createSqliteCatalog(at('other'), systemClock);
   await expect(mergeTombstones(at('other'), at('catalog'), options)).rejects.toThrow(refusal);
+});
+
+it('refuses a copy of one that has more, because no restore would take it', async () => {
+  change('create table evil (a)');
+  await expect(backupCatalog(at('catalog'), at('copy'), () => undefined)).rejects.toThrow(
+    `The catalog in ${at('catalog')} is not as Holdfast makes one: it has the table "evil"`,
+  );
+  await expect(catalogSnapshots(at('catalog'), folder).take()).rejects.toThrow('it has the table "evil"');
+  expect(existsSync(at('copy'))).toBe(false);
+});
+
+it('takes one with the statistics that ANALYZE makes, and nothing else by their name', async () => {
+  change('analyze');
+  await expect(requireOwnSchema(at('catalog'), systemClock)).resolves.toBeUndefined();
+  change(`pragma writable_schema = on;
+    update sqlite_schema set sql = 'CREATE TABLE sqlite_stat1(tbl,idx,stat check (randomblob(9)))' where name = 'sqlite_stat1'`);
+  await expect(requireOwnSchema(at('catalog'), systemClock)).rejects.toThrow('it has the table "sqlite_stat1"');
 });
 
 it('refuses one that lacks a trigger', async () => {

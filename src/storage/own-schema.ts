@@ -20,10 +20,15 @@ const busyTimeoutMs = 1_000;
 /**
  * Checks that a file from elsewhere has the schema of a catalog and nothing else, before anything of it is used: a trigger would run
  * when we write, and a view stand for a table. A file that is no catalog passes: `catalogProblem` says what it is.
- * @param named the name of the file for the message
+ * @param named the name of the file for the message. @param remedy what to do
  * @throws CatalogOpenError with the first object that no migration makes, or that is missing
  */
-export async function requireOwnSchema(path: string, clock: Clock, named = path): Promise<void> {
+export async function requireOwnSchema(
+  path: string,
+  clock: Clock,
+  named = path,
+  remedy = 'Nothing of it was used. Take another copy.',
+): Promise<void> {
   const found = readForeign(path);
   if (found === undefined) return;
   const expected = await schemaOf(found.version, clock);
@@ -35,7 +40,7 @@ export async function requireOwnSchema(path: string, clock: Clock, named = path)
       ? `it lacks the ${describe(missing)}`
       : `it has the ${describe(strange)}, which Holdfast does not make so`;
   throw new CatalogOpenError(
-    `The catalog in ${named} is not as Holdfast makes one: ${what}. Someone else has changed it, and nothing of it was used. Take another copy.`,
+    `The catalog in ${named} is not as Holdfast makes one: ${what}. Someone else has changed it. ${remedy}`,
   );
 }
 
@@ -77,8 +82,19 @@ async function schemaOf(version: number, clock: Clock): Promise<SchemaObject[]> 
   }
 }
 
+/**
+ * What ANALYZE and `PRAGMA optimize` make: numbers for the planner, which an administrator may have let SQLite collect. They change no
+ * answer.
+ */
+const statistics: ReadonlyMap<string, string> = new Map([
+  ['sqlite_stat1', 'CREATE TABLE sqlite_stat1(tbl,idx,stat)'],
+  ['sqlite_stat4', 'CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)'],
+]);
+
 function objectsIn(connection: Sqlite.Database): SchemaObject[] {
-  return connection.prepare<[], SchemaObject>('select type, name, tbl_name, sql from sqlite_schema').all();
+  const query = 'select type, name, tbl_name, sql from sqlite_schema';
+  const objects = connection.prepare<[], SchemaObject>(query).all();
+  return objects.filter(({ type, name, sql }) => !(type === 'table' && sql !== null && statistics.get(name) === sql));
 }
 
 function isSame(one: SchemaObject, other: SchemaObject): boolean {
