@@ -1,7 +1,9 @@
 import type { HsmCall } from '../calls/hsm-call.js';
 import type { Canary, ClusterRequest, MaterialReference } from '../clusters/hsm-cluster.js';
-import { missingMechanisms } from '../clusters/mechanism.js';
+import { type Mechanism, missingMechanisms } from '../clusters/mechanism.js';
 import { HoldfastError } from '../errors.js';
+import type { MemberPlace } from './events.js';
+import { isNativeFailure } from './failure.js';
 import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
 import { type MaterialCache, materialIdBytes } from './material-cache.js';
 import type { MemberCalls } from './member-calls.js';
@@ -24,7 +26,7 @@ export interface KeyMakingTools {
 export async function makeKeyOn(
   member: Member,
   { pool, calls, memberSet, materials }: KeyMakingTools,
-  { materialId, label, macLength }: ClusterRequest<'generateKeyMaterial'>,
+  { materialId, label, macLength, mechanisms = [] }: ClusterRequest<'generateKeyMaterial'>,
   extractable: boolean,
   call: HsmCall,
 ): Promise<MaterialReference> {
@@ -32,11 +34,14 @@ export async function makeKeyOn(
   const [plaintext, additionalData] = [canaryPlaintext(materialId), canaryAdditionalData(materialId)];
   const untilMs = memberSet.tryDeadlineMs(call);
   const target = { operation: macLength === undefined ? 'generate-key' : 'generate-mac-key', materialId } as const;
-  const { value: canary, epoch } = await calls.judged(member, target, call, async (): Promise<NativeResult<Canary>> => {
+  const make = async (): Promise<NativeResult<Canary>> => {
     if (macLength === undefined)
       return pool.generateKey(member.index, id, label, plaintext, additionalData, extractable, untilMs);
     const made = await pool.generateMacKey(member.index, id, label, macLength, extractable, untilMs);
     return { ...made, value: { mac: made.value } };
+  };
+  const { value: canary, epoch } = await calls.judged(member, target, call, make).catch((error: unknown) => {
+    throw refusedMechanism(error, member.place, mechanisms) ?? error;
   });
   const material = { materialId, label, extractable, canary };
   member.recordSuccess(epoch, materials.referenceTo(material));
@@ -60,4 +65,22 @@ export function requireMechanisms(
       `Member ${place.memberName} of cluster ${place.clusterId} lacks ${missing.join(' and ')}, which such a key needs.`,
     );
   }
+}
+
+/** CKR_MECHANISM_INVALID, PKCS#11 v2.40 §5.1.6. */
+const mechanismInvalid = 0x70;
+
+/** The refusal of a token that lists a mechanism and does not have it: the first is to make the key, the second to use it. */
+function refusedMechanism(
+  error: unknown,
+  { memberName, clusterId }: MemberPlace,
+  [making, using]: readonly Mechanism[],
+): HoldfastError | undefined {
+  if (!(error instanceof HoldfastError)) return undefined;
+  const { cause } = error;
+  if (!isNativeFailure(cause) || cause.kind !== 'rv' || cause.rv !== mechanismInvalid) return undefined;
+  const refused = cause.functionName === 'C_GenerateKey' ? making : using;
+  if (refused === undefined) return undefined;
+  const message = `Member ${memberName} of cluster ${clusterId} lists ${refused.name}, which such a key needs, and refuses it.`;
+  return new HoldfastError('UNSUPPORTED_OPERATION', message, { cause });
 }

@@ -40,7 +40,9 @@ export async function adaptRestored(
       of
         .selectFrom('materials')
         .select(['material_id', sql.lit(restoredEncryptions).as('reserved_encryptions')])
-        .where('destroyed_date', 'is', null),
+        .where('destroyed_date', 'is', null)
+        // Keys for MACs have no nonces that could repeat.
+        .where('canary_mac', 'is', null),
     )
     .onConflict((conflict) =>
       conflict.column('material_id').doUpdateSet((row) => ({
