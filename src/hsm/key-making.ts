@@ -67,18 +67,15 @@ export function requireMechanisms(
   }
 }
 
-/** CKR_MECHANISM_INVALID, PKCS#11 v2.40 §5.1.6. */
-const mechanismInvalid = 0x70;
-
 /** The refusal of a token that lists a mechanism and does not have it: the first is to make the key, the second to use it. */
 function refusedMechanism(
   error: unknown,
   { memberName, clusterId }: MemberPlace,
   [making, using]: readonly Mechanism[],
 ): HoldfastError | undefined {
-  if (!(error instanceof HoldfastError)) return undefined;
+  if (!(error instanceof HoldfastError) || error.code !== 'UNSUPPORTED_OPERATION') return undefined;
   const { cause } = error;
-  if (!isNativeFailure(cause) || cause.kind !== 'rv' || cause.rv !== mechanismInvalid) return undefined;
+  if (!isNativeFailure(cause) || cause.kind !== 'rv') return undefined;
   const refused = cause.functionName === 'C_GenerateKey' ? making : using;
   if (refused === undefined) return undefined;
   const message = `Member ${memberName} of cluster ${clusterId} lists ${refused.name}, which such a key needs, and refuses it.`;
