@@ -191,7 +191,7 @@ describe('reconciliation', () => {
 
   test('makes no second copy of a key whose first one hung, and came after the member’s keys were listed', async () => {
     await on.close();
-    clusters = on.clusters({ operationTimeoutMs: 1_000 });
+    clusters = on.clusters({ operationTimeoutMs: 3_000 });
     cluster = await on.connected(clusters);
     on.member(2).fault.obey('C_UnwrapKey hang');
     const { material } = await on.makeKey(cluster);
