@@ -1,9 +1,7 @@
 import type { HsmCall } from '../calls/hsm-call.js';
 import type { Canary, ClusterRequest, MaterialReference } from '../clusters/hsm-cluster.js';
-import { type Mechanism, missingMechanisms } from '../clusters/mechanism.js';
+import { missingMechanisms } from '../clusters/mechanism.js';
 import { HoldfastError } from '../errors.js';
-import type { MemberPlace } from './events.js';
-import { isNativeFailure } from './failure.js';
 import { canaryAdditionalData, canaryPlaintext } from '../keys/canary.js';
 import { type MaterialCache, materialIdBytes } from './material-cache.js';
 import type { MemberCalls } from './member-calls.js';
@@ -26,7 +24,7 @@ export interface KeyMakingTools {
 export async function makeKeyOn(
   member: Member,
   { pool, calls, memberSet, materials }: KeyMakingTools,
-  { materialId, label, macLength, mechanisms = [] }: ClusterRequest<'generateKeyMaterial'>,
+  { materialId, label, macLength }: ClusterRequest<'generateKeyMaterial'>,
   extractable: boolean,
   call: HsmCall,
 ): Promise<MaterialReference> {
@@ -40,9 +38,7 @@ export async function makeKeyOn(
     const made = await pool.generateMacKey(member.index, id, label, macLength, extractable, untilMs);
     return { ...made, value: { mac: made.value } };
   };
-  const { value: canary, epoch } = await calls.judged(member, target, call, make).catch((error: unknown) => {
-    throw refusedMechanism(error, member.place, mechanisms) ?? error;
-  });
+  const { value: canary, epoch } = await calls.judged(member, target, call, make);
   const material = { materialId, label, extractable, canary };
   member.recordSuccess(epoch, materials.referenceTo(material));
   return material;
@@ -65,19 +61,4 @@ export function requireMechanisms(
       `Member ${place.memberName} of cluster ${place.clusterId} lacks ${missing.join(' and ')}, which such a key needs.`,
     );
   }
-}
-
-/** The refusal of a token that lists a mechanism and does not have it: the first is to make the key, the second to use it. */
-function refusedMechanism(
-  error: unknown,
-  { memberName, clusterId }: MemberPlace,
-  [making, using]: readonly Mechanism[],
-): HoldfastError | undefined {
-  if (!(error instanceof HoldfastError) || error.code !== 'UNSUPPORTED_OPERATION') return undefined;
-  const { cause } = error;
-  if (!isNativeFailure(cause) || cause.kind !== 'rv') return undefined;
-  const refused = cause.functionName === 'C_GenerateKey' ? making : using;
-  if (refused === undefined) return undefined;
-  const message = `Member ${memberName} of cluster ${clusterId} lists ${refused.name}, which such a key needs, and refuses it.`;
-  return new HoldfastError('UNSUPPORTED_OPERATION', message, { cause });
 }

@@ -2,7 +2,6 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EncryptedData, HsmCluster, MaterialReference } from '../../src/clusters/hsm-cluster.js';
-import { mechanismsNamed } from '../../src/keys/mechanisms.js';
 import { Secret } from '../../src/secret.js';
 import { waitFor } from '../wait-for.js';
 import { newMember, runCeremony, WrappedCluster } from '../wrapped-cluster.js';
@@ -111,21 +110,6 @@ describe('a new key of a wrapped cluster', () => {
       message: `Member ${on.member(0).name} of cluster ${clusterId} lacks CKM_OF_NO_TOKEN, which such a key needs.`,
     });
     expect(on.member(0).fault.calls('C_GenerateKey')).toBe(made);
-  });
-
-  test.each([
-    ['C_GenerateKey', 'CKM_GENERIC_SECRET_KEY_GEN'],
-    ['C_SignInit', 'CKM_SHA256_HMAC'],
-  ] as const)('is refused by name if the token lists a mechanism and refuses it: %s', async (functionName, name) => {
-    const [on, cluster] = await wrapped(2);
-    on.member(0).fault.obey(`${functionName} rv 0x70`);
-    const mechanisms = mechanismsNamed('CKM_GENERIC_SECRET_KEY_GEN', 'CKM_SHA256_HMAC');
-    const request = { materialId: 'ab'.repeat(32), label: 'x', macLength: 32 as const, mechanisms };
-    await expect(cluster.perform('generateKeyMaterial', request, inTime())).rejects.toMatchObject({
-      code: 'UNSUPPORTED_OPERATION',
-      message: `Member ${on.member(0).name} of cluster ${clusterId} lists ${name}, which such a key needs, and refuses it.`,
-    });
-    expect(on.events).not.toContain(`suspended ${on.member(0).name}`);
   });
 
   test('serves callers without one failed call while any two of three members are taken away', async () => {
