@@ -24,7 +24,7 @@ function shown(freeBytes: number, sizeBytes: number): string {
   const disks = [{ holds: 'audit', path: '/a', freeBytes, sizeBytes }];
   const well = {
     ...{ catalogReadable: true, catalogWritable: true, deletionHold: null, encryptionBudgetUsed: 0 },
-    ...{ keyStores: [], certificates: [], certificateTrouble: null, configurationTrouble: null },
+    ...{ keyStores: [], certificates: [], certificateTrouble: null, configurationTrouble: null, backups: null },
   };
   const audit = { file: '/a/log', writable: true, inPlace: true, lostRecords: 0 };
   const process = { replacement: 'none', openFileDescriptors: 1, maximumFileDescriptors: 1_000 };
