@@ -25,7 +25,7 @@ add-member), and name that member here. docs/operating/disaster-recovery.md walk
 One cluster lost keeps no other away: --without-cluster restores the catalog and the keys of the others. When it is back, run the
 restore again without that option.
 
-Exit code 5: the archive is refused, or keys are missing afterwards. Keys of a cluster that was left out are not counted.`;
+Exit code 5: the archive is refused, keys are missing afterwards, or the catalog that is there has never had a key of the archive. Keys of a cluster that was left out are not counted.`;
 
 /** `holdfast backup restore`. */
 export function addRestoreCommand(backup: Command, terminal: Terminal): void {
@@ -69,7 +69,7 @@ export function withOptions(command: Command): Command {
 
 function sentences(
   file: string,
-  { catalog, catalogOnly, leftOut, members, proved, unproved }: RestoreResult,
+  { catalog, catalogOnly, leftOut, members, proved, unproved, unknownKeys }: RestoreResult,
   dryRun: boolean,
 ): string[] {
   const would = dryRun ? ' (dry run: nothing was written)' : '';
@@ -78,6 +78,11 @@ function sentences(
     catalog === undefined
       ? 'the catalog was there, and was not changed'
       : `catalog: ${catalog.keys} keys; the encryption counts of ${catalog.raisedMaterials} were raised; deletions are held: holdfast deletion-hold describe`,
+    ...(unknownKeys === 0
+      ? []
+      : [
+          `${unknownKeys} keys of the archive were not restored: the catalog that is there has never had them, not even as deleted ones`,
+        ]),
     ...members.map((member) => `${member.clusterId} ${memberSentence(member, dryRun)}`),
     ...(dryRun ? [] : members.flatMap(missingSentences)),
     ...leftOut.map(
@@ -118,6 +123,7 @@ export function asJson({
   catalogOnly,
   leftOut,
   members,
+  unknownKeys,
 }: RestoreResult): object {
   return {
     archive_id: archiveId,
@@ -147,10 +153,17 @@ export function asJson({
       ...counts,
       missing_key_materials: missingIds,
     })),
+    unknown_keys: unknownKeys,
   };
 }
 
-function requireComplete({ members, unproved }: RestoreResult, dryRun: boolean): void {
+function requireComplete({ members, unproved, unknownKeys }: RestoreResult, dryRun: boolean): void {
+  if (unknownKeys > 0) {
+    const message = `${unknownKeys} keys of the archive cannot be restored into the catalog that is there, which has never had them`;
+    throw new CliError(exitCodes.checkFailed, 'INCOMPLETE', message, {
+      hint: 'if the archive has the newer catalog, stop the service, move the catalog away with its -wal and -shm, and run it again',
+    });
+  }
   const isMissing = !dryRun && members.some(({ missing, isOpen }) => missing > 0 || !isOpen);
   if (!isMissing && unproved.length === 0) return;
   throw new CliError(exitCodes.checkFailed, 'INCOMPLETE', 'keys are missing that this archive could not give back', {

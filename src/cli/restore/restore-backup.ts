@@ -20,12 +20,13 @@ import { mergeTombstones } from '../../storage/merge-tombstones.js';
 import type { RestoredCatalog } from '../../storage/restore-catalog.js';
 import { openSqliteCatalog, type SqliteCatalog } from '../../storage/sqlite.js';
 import { StagedCatalog } from '../../storage/staged-catalog.js';
-import { CliError, exitCodes } from '../exit-codes.js';
+import { CliError, exitCodes, usageError } from '../exit-codes.js';
 import { configurationError, loadForCommand, orCatalogError, withOpenCatalog } from '../local-configuration.js';
 import { asOperator } from '../operator-audit.js';
 import type { Terminal } from '../terminal.js';
 import { ArchiveFile, orRefused } from './archive-file.js';
 import { type ChosenClusters, chooseClusters, requireConfigured } from './chosen-clusters.js';
+import { countUnknownKeys } from './known-keys.js';
 import { pinGroups, underAllNames } from './pin-names.js';
 import { OpenedArchiveClusters } from './opened-archive-clusters.js';
 import { type CredentialSources, requireNames, type RestorePinOptions, withoutPriorLogins } from './restore-pins.js';
@@ -66,6 +67,8 @@ export interface RestoreResult {
   /** Clusters that the operator left out. */
   leftOut: readonly ManifestCluster[];
   members: readonly RestoredMember[];
+  /** Keys of the archive that the catalog which was there has never had: they were not restored. */
+  unknownKeys: number;
 }
 
 /** Whether the catalog was there before, or came from the archive: then no service uses it. */
@@ -147,16 +150,20 @@ class Restore {
   async run(): Promise<RestoreResult> {
     const { configuration, chosen } = this.#parts;
     requireConfigured(chosen, configuration);
-    if (existsSync(configuration.catalog.path)) {
-      requireNone(await configuredCatalogProblem(configuration));
-      return this.#onCatalog(configuration.catalog.path, async (catalog) => {
-        const rollback = (await isUnusedSinceRestore(catalog)) ? undefined : await catalog.findRollback();
-        if (rollback !== undefined) throw new CliError(exitCodes.checkFailed, 'CATALOG_ROLLED_BACK', rollback.message);
-        const verified = await this.#verify(catalog, 'in-use');
-        return this.#result(undefined, verified, await this.#restoreKeys(catalog, 'in-use'));
-      });
-    }
-    return this.#withoutCatalog();
+    if (!existsSync(configuration.catalog.path)) return this.#withoutCatalog();
+    if (this.#parts.options.tombstonesOf !== undefined) throw tombstonesUnused(configuration.catalog.path);
+    requireNone(await configuredCatalogProblem(configuration));
+    return this.#onCatalog(configuration.catalog.path, (catalog) => this.#besideCatalog(catalog));
+  }
+
+  async #besideCatalog(catalog: SqliteCatalog): Promise<RestoreResult> {
+    const { archive, chosen } = this.#parts;
+    const clusterIds = chosen.wanted.map(({ cluster_id }) => cluster_id);
+    const unknownKeys = await countUnknownKeys(archive, clusterIds, catalog);
+    const rollback = (await isUnusedSinceRestore(catalog)) ? undefined : await catalog.findRollback();
+    if (rollback !== undefined) throw new CliError(exitCodes.checkFailed, 'CATALOG_ROLLED_BACK', rollback.message);
+    const verified = await this.#verify(catalog, 'in-use');
+    return { ...this.#result(undefined, verified, await this.#restoreKeys(catalog, 'in-use')), unknownKeys };
   }
 
   /** The catalog takes its place between the proof and the keys: whatever ends the command then, the next run goes on. */
@@ -331,7 +338,7 @@ class Restore {
     const all = [...members, ...this.#notOpen(members)];
     const catalogOnly = manifest.clusters.filter(({ content }) => content === 'catalog-only').map(({ name }) => name);
     const { leftOut } = this.#parts.chosen;
-    return { archiveId, createdDate, catalog, proved, unproved, catalogOnly, leftOut, members: all };
+    return { archiveId, createdDate, catalog, proved, unproved, catalogOnly, leftOut, members: all, unknownKeys: 0 };
   }
 }
 
@@ -344,6 +351,12 @@ const trusting: OperatorClustersTools['guard'] = { judge: () => Promise.resolve(
 async function isUnusedSinceRestore(catalog: SqliteCatalog): Promise<boolean> {
   const { predecessorIds } = await catalog.readEpoch();
   return predecessorIds.length > 0 && (await catalog.listMemberWitnesses()).length === 0;
+}
+
+function tombstonesUnused(path: string): CliError {
+  return usageError(
+    `--tombstones-of is for a restore without a catalog, and there is one at ${path}. To restore the archive's catalog, stop the service and move this one away with its -wal and -shm`,
+  );
 }
 
 function unauthenticated(): CliError {
