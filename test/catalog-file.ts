@@ -26,6 +26,7 @@ export function takeBackToSchema1(connection: Sqlite.Database): void {
     'pin_rotations',
     'pin_rotation_members',
     'pin_ages',
+    'default_pins',
     'leases',
     'counters',
   ];

@@ -23,7 +23,7 @@ import { expectedMaterials } from '../keys/cluster-materials.js';
 import type { KeysCore } from '../keys/core.js';
 import { EncryptionBudget } from '../keys/encryption-budget.js';
 import type { KeyStoreAdministration } from '../keystores/administration.js';
-import { presentCredential, presentDefaultCredential } from '../keystores/connection-targets.js';
+import { presentCredential } from '../keystores/connection-targets.js';
 import { DefaultPin } from '../keystores/default-pin.js';
 import type { PasswordSealer } from '../keystores/catalog.js';
 import { fixedRegistryTimes, KeyStoreRegistry } from '../keystores/registry.js';
@@ -87,7 +87,7 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     hangTracker,
   };
   const loginTools = composeLoginTools(foundation);
-  const defaultPin = defaultPinOf(configuration, secrets);
+  const defaultPin = defaultPinOf(foundation, secrets, passwordSealer);
   const configuredClusters = await composeClusters(foundation, {
     encryptionBudget,
     reactions,
@@ -112,6 +112,7 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
     ...{ keyStoreCatalog: catalog, pinRotationCatalog: catalog, passwordSealer, hsmClusters },
     ...{ pinTrials, pinRotations, connectionJobs: registry, clock, identifiers },
     defaultClusterId: configuration.defaultKeyStore?.cluster ?? null,
+    ...{ defaultPin, isDefaultConnected: () => registry.defaultConnection()?.connected === true },
   };
   const jobs: OwnActs = await ownActs(foundation, keys, leases);
   const loads = loadWatch(keys, presence.processName, catalog, configuredClusters);
@@ -125,10 +126,12 @@ export async function composeCore(foundation: Foundation, secrets: ResolvedSecre
 }
 
 function defaultPinOf(
-  { defaultKeyStore }: Configuration,
+  { configuration: { defaultKeyStore }, catalog, clock }: Pick<Foundation, 'configuration' | 'catalog' | 'clock'>,
   { defaultKeyStorePin: pin }: ResolvedSecrets,
+  sealer: PasswordSealer,
 ): DefaultPin | null {
-  return defaultKeyStore === null || pin === null ? null : new DefaultPin(defaultKeyStore.cluster, pin);
+  if (defaultKeyStore === null || pin === null) return null;
+  return new DefaultPin(defaultKeyStore.cluster, pin, { catalog, sealer, clock });
 }
 
 function composeDefaultPinReload(
@@ -270,7 +273,7 @@ async function composeClusters(
     ...{ ...loginTools, addon: loadAddon(), encryptionBudget, events, ...counters },
     presentCredential: async (place: MemberPlace) =>
       place.clusterId === configuration.defaultKeyStore?.cluster
-        ? presentDefaultCredential(passwordSealer, defaultPin)
+        ? defaultPin?.present(place.memberName)
         : presentCredential({ keyStoreCatalog: catalog, passwordSealer }, place),
     maintenance: catalog,
     judgeWitnesses,

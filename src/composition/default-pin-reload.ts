@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { PinTrialFailure, PinTrials } from '../clusters/pin-trials.js';
 import type { PasswordSealer } from '../keystores/catalog.js';
@@ -9,6 +8,8 @@ import type { Secret } from '../secret.js';
 export interface DefaultPinEvents {
   /** Every member accepts it, and it is used from the next login on. */
   changed(clusterId: string): void;
+  /** It is the one that a rotation set: from now on the configuration's counts. */
+  caughtUp(clusterId: string): void;
   /** It cannot be read, or a member did not accept it: the old one stays in use. */
   refused(clusterId: string, error: unknown): void;
 }
@@ -27,6 +28,10 @@ export interface DefaultPinReloadTools {
   events: DefaultPinEvents;
 }
 
+const outOfDate =
+  'names a PIN of the default key store that a rotation has replaced; the catalog has the present one: ' +
+  'rotate it once more with --pin-out, and put that PIN in its place';
+
 /**
  * Reads the default key store's PIN again (SIGHUP), and takes up another one if every member accepts it, as
  * UpdateCustomKeyStore does for a custom key store: without a restart, and with one wrong login at most.
@@ -39,9 +44,9 @@ export class DefaultPinReload {
     this.#tools = tools;
   }
 
-  /** Why the PIN that the configuration names is not in use since the last reload; null: it is. */
+  /** Why the PIN that the configuration names is not in use; null: it is. */
   get trouble(): string | null {
-    return this.#trouble;
+    return this.#trouble ?? (this.#tools.defaultPin?.isOutOfDate === true ? outOfDate : null);
   }
 
   /** @throws the reason for which the PIN cannot be read or was not accepted */
@@ -63,10 +68,12 @@ export class DefaultPinReload {
     const found = await read();
     if (found === undefined) return;
     try {
-      if (isSame(found, defaultPin.pin)) return;
+      const asked = await defaultPin.consider(found);
+      if (asked === 'caught-up') events.caughtUp(defaultPin.clusterId);
+      if (asked !== 'trial') return;
       const failure = await this.#try(defaultPin.clusterId, found);
       if (failure !== undefined) throw notAccepted(failure);
-      defaultPin.replace(found.share());
+      await defaultPin.replace(found);
       events.changed(defaultPin.clusterId);
     } finally {
       found.destroy();
@@ -79,10 +86,6 @@ export class DefaultPinReload {
     const name = `default:trial:${sealer.fingerprint(pin.reveal(), `default-key-store-trial/${clusterId}`)}`;
     return pinTrials.tryPin(clusterId, pin, name, clock.monotonicMs() + timeoutMs);
   }
-}
-
-function isSame(one: Secret, other: Secret): boolean {
-  return one.byteLength === other.byteLength && timingSafeEqual(one.reveal(), other.reveal());
 }
 
 function notAccepted({ memberName, errorCode, cause }: PinTrialFailure): Error {

@@ -1,4 +1,4 @@
-/** Changes the PIN of a custom key store on its members, and takes up again what a crash or an absent member left. */
+/** Changes the PIN of a key store on its members, and takes up again what a crash or an absent member left. */
 import type { ActAudit } from '../audit/act-audit.js';
 import type { Clock } from '../clock.js';
 import type { NamedPin, PinChanges, PinTrialFailure } from '../clusters/pin-trials.js';
@@ -6,8 +6,7 @@ import { type LeaseTools, underLease } from '../coordination/held-lease.js';
 import { HoldfastError } from '../errors.js';
 import type { BackgroundErrorListener } from '../keys/core.js';
 import type { KeyStoreCatalog, PasswordSealer } from '../keystores/catalog.js';
-import { connectionStates } from '../keystores/connection-state.js';
-import { credentialVersionOf, unsealPassword } from '../keystores/password.js';
+import { type DefaultPinCatalog, findSealedPin } from '../keystores/default-pin-record.js';
 import {
   type PinRotation,
   type PinRotationCatalog,
@@ -15,13 +14,12 @@ import {
   type PinRotationWork,
   settledVersionOf,
 } from '../keystores/pin-rotation.js';
-import type { StoreRecord } from '../keystores/store.js';
-import { Secret } from '../secret.js';
+import { type SealedPin, unsealedPin } from '../keystores/sealed-pin.js';
 import { PeriodicJob } from './periodic-job.js';
 
 /** The dependencies of rotations. */
 export interface PinRotationTools {
-  catalog: KeyStoreCatalog & PinRotationCatalog;
+  catalog: KeyStoreCatalog & PinRotationCatalog & DefaultPinCatalog;
   passwordSealer: PasswordSealer;
   pinChanges: PinChanges;
   audit: Pick<ActAudit, 'perform'>;
@@ -79,7 +77,7 @@ export class PinRotations implements PinRotationWork {
       failure = await this.#pass(customKeyStoreId, deadlineMs);
     });
     if (held) return failure;
-    const message = `Another process is changing the PIN of custom key store ${customKeyStoreId}. Try again.`;
+    const message = `Another process is changing the PIN of key store ${customKeyStoreId}. Try again.`;
     throw new HoldfastError('CUSTOM_KEY_STORE_INVALID_STATE', message, { retryable: true, retryAfterMs: 1_000 });
   }
 
@@ -110,7 +108,7 @@ export class PinRotations implements PinRotationWork {
   async #pass(customKeyStoreId: string, deadlineMs: number): Promise<PinTrialFailure | undefined> {
     const { catalog } = this.#tools;
     const rotation = await rotationOf(catalog, customKeyStoreId);
-    const store = await storeOf(catalog, customKeyStoreId);
+    const store = await findSealedPin(catalog, customKeyStoreId);
     if (rotation === undefined || store === undefined) return undefined;
     using pins = this.#unseal(store, rotation);
     let failure: PinTrialFailure | undefined;
@@ -198,13 +196,9 @@ export class PinRotations implements PinRotationWork {
     return Math.min(deadlineMs, this.#tools.clock.monotonicMs() + stepTimeoutMs);
   }
 
-  #unseal(store: StoreRecord, rotation: PinRotation): RotationPins {
+  #unseal(present: SealedPin, rotation: PinRotation): RotationPins {
     const { passwordSealer } = this.#tools;
-    const named = (of: StoreRecord | PinRotation): NamedPin => ({
-      pin: new Secret(unsealPassword(passwordSealer, of)),
-      credentialVersion: credentialVersionOf(of),
-    });
-    return new RotationPins(named(store), named(rotation));
+    return new RotationPins(unsealedPin(passwordSealer, present), unsealedPin(passwordSealer, rotation));
   }
 }
 
@@ -247,11 +241,6 @@ async function phaseOf(
 ): Promise<PinRotationMember['phase'] | undefined> {
   const rotation = await rotationOf(catalog, customKeyStoreId);
   return rotation?.members.find((member) => member.memberName === memberName)?.phase;
-}
-
-async function storeOf(catalog: KeyStoreCatalog, customKeyStoreId: string): Promise<StoreRecord | undefined> {
-  const stores = await catalog.listStoresInStates(connectionStates);
-  return stores.find((store) => store.customKeyStoreId === customKeyStoreId);
 }
 
 function lost(memberName: string): PinTrialFailure {

@@ -6,6 +6,7 @@ import type { Scope } from '../calls/scope.js';
 import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
 import type { ClusterDescription, HsmClusters } from '../clusters/hsm-cluster.js';
 import type { PinTrials } from '../clusters/pin-trials.js';
+import type { DefaultPinCatalog, DefaultPinRecord } from './default-pin-record.js';
 import type { PinRotationCatalog, PinRotationWork } from './pin-rotation.js';
 import type { StoreRecord } from './store.js';
 
@@ -27,8 +28,12 @@ export interface KeyStoreAdministration {
   hsmClusters: Pick<HsmClusters, 'describe'>;
   /** The default key store's cluster, which no custom key store may use; null if there is no default key store. */
   defaultClusterId: string | null;
+  /** The present PIN of the default key store, sealed; null if there is no default key store. */
+  defaultPin: { sealed(): Promise<DefaultPinRecord> } | null;
+  /** Whether this process has the default key store open. */
+  isDefaultConnected: () => boolean;
   pinTrials: PinTrials;
-  pinRotationCatalog: PinRotationCatalog;
+  pinRotationCatalog: PinRotationCatalog & DefaultPinCatalog;
   pinRotations: PinRotationWork;
   connectionJobs: ConnectionJobs;
   clock: Clock;
@@ -68,13 +73,15 @@ export function clusterInUse(clusterId: string): HoldfastError {
 }
 
 /**
- * The cluster of a custom store, if the store may use it.
+ * The cluster of a key store, if the store may use it.
+ * @param owner the kind of the key store
  * @throws CLOUD_HSM_CLUSTER_NOT_FOUND (not configured), CLOUD_HSM_CLUSTER_IN_USE (it is the default key store's),
  *   CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION (fewer members than required).
  */
 export function requireUsableCluster(
   core: Pick<KeyStoreAdministration, 'hsmClusters' | 'defaultClusterId'>,
   clusterId: string,
+  owner: 'custom' | 'default' = 'custom',
 ): ClusterDescription {
   const cluster = core.hsmClusters.describe(clusterId);
   if (cluster === undefined) {
@@ -83,7 +90,7 @@ export function requireUsableCluster(
       `Cluster '${clusterId}' is not in the server's configuration.`,
     );
   }
-  if (clusterId === core.defaultClusterId) throw clusterInUse(clusterId);
+  if (clusterId === core.defaultClusterId && owner === 'custom') throw clusterInUse(clusterId);
   if (cluster.memberNames.length < cluster.minimumMembers) throw tooFewMembers(cluster);
   return cluster;
 }

@@ -2,12 +2,12 @@
  * The two kinds of key store behind a connection: a custom one from the catalog, and the default one from the
  * configuration.
  */
-import { Secret } from '../secret.js';
+import type { Secret } from '../secret.js';
 import type { KeyStoreCatalog, PasswordSealer } from './catalog.js';
 import type { ConnectionTarget, Credential } from './connection.js';
 import { statesAllowing } from './connection-state.js';
 import type { PinRotationCatalog } from './pin-rotation.js';
-import { credentialVersionOf, unsealPassword } from './password.js';
+import { pinOfMember, type UnsealedPin, unsealedPin } from './sealed-pin.js';
 
 /** Reads a custom key store's state, cluster and password, and writes its new state. */
 export interface StoreAccess {
@@ -37,8 +37,7 @@ export function customStoreTarget(access: StoreAccess, customKeyStoreId: string,
         if (store.clusterId === defaultKeyStore?.clusterId) throw takenByDefaultStore(store.clusterId);
         return {
           clusterId: store.clusterId,
-          pin: new Secret(unsealPassword(passwordSealer, store)),
-          credentialVersion: credentialVersionOf(store),
+          ...unsealedPin(passwordSealer, store),
         };
       };
       return { clusterId: store.clusterId, credential };
@@ -62,17 +61,14 @@ export async function presentCredential(
     passwordSealer,
   }: { keyStoreCatalog: KeyStoreCatalog & PinRotationCatalog; passwordSealer: PasswordSealer },
   { clusterId, memberName }: { clusterId: string; memberName: string },
-): Promise<Omit<Credential, 'clusterId'> | 'uncertain' | undefined> {
+): Promise<UnsealedPin | 'uncertain' | undefined> {
   // Before the store: a rotation that is completed in between has left its PIN there.
   const rotations = await keyStoreCatalog.listPinRotations();
   const store = await keyStoreCatalog.findStoreByCluster(clusterId);
   if (store === undefined) return undefined;
   const rotation = rotations.find(({ customKeyStoreId }) => customKeyStoreId === store.customKeyStoreId);
-  const isOver = rotation === undefined || rotation.passwordVersion <= store.passwordVersion;
-  const phase = isOver ? 'old' : (rotation.members.find((member) => member.memberName === memberName)?.phase ?? 'old');
-  if (phase === 'changing' || phase === 'lost') return 'uncertain';
-  const has = phase === 'new' && rotation !== undefined ? rotation : store;
-  return { pin: new Secret(unsealPassword(passwordSealer, has)), credentialVersion: credentialVersionOf(has) };
+  const sealed = pinOfMember(store, rotation, memberName);
+  return sealed === 'uncertain' ? sealed : unsealedPin(passwordSealer, sealed);
 }
 
 /** The error for a cluster that the configuration gave to the default key store after the custom store was created. */
@@ -80,41 +76,48 @@ function takenByDefaultStore(clusterId: string): Error {
   return new Error(`Cluster ${clusterId} is the default key store's; a cluster serves one key store.`);
 }
 
-/** The default key store as the configuration declares it. */
+/** The default key store: its cluster, and the PIN of the configuration or of the catalog. */
 export interface DefaultKeyStore {
-  clusterId: string;
-  /** The present one. The registry destroys it when it stops. */
-  readonly pin: Secret;
+  readonly clusterId: string;
+  /** The name of its present PIN in the rows of login attempts, as of the last look. */
+  readonly credentialVersion: string;
+  /**
+   * The credential for the next login of a member, or of the first one. `uncertain` as in `presentCredential`. Undefined once
+   * the configured PIN is destroyed, unless the catalog has another.
+   */
+  present(memberName?: string): Promise<UnsealedPin | 'uncertain' | undefined>;
+  /** A member has accepted the PIN. */
+  proved(): Promise<void>;
+  /** Reads what other processes have changed. */
+  look(): Promise<void>;
+  destroy(): void;
 }
 
-/** The name of the default key store's PIN in the rows of login attempts. */
-export function defaultCredentialVersion(sealer: PasswordSealer, { clusterId, pin }: DefaultKeyStore): string {
+/** The name of a configured PIN of the default key store in the rows of login attempts. */
+export function defaultCredentialVersion(
+  sealer: PasswordSealer,
+  { clusterId, pin }: { clusterId: string; pin: Secret },
+): string {
   return `default:${sealer.fingerprint(pin.reveal(), `default-key-store/${clusterId}`)}`;
 }
 
-/** The default key store's credential for a member's next login; undefined once its PIN is destroyed. */
-export function presentDefaultCredential(
-  sealer: PasswordSealer,
-  store: DefaultKeyStore | null,
-): Omit<Credential, 'clusterId'> | undefined {
-  if (store === null || store.pin.isDestroyed) return undefined;
-  return { pin: store.pin.share(), credentialVersion: defaultCredentialVersion(sealer, store) };
-}
-
 /** Retried while the cause is transient. A refused PIN is not tried again, by this process or the next. */
-export function defaultStoreTarget(sealer: PasswordSealer, store: DefaultKeyStore): ConnectionTarget {
+export function defaultStoreTarget(store: DefaultKeyStore): ConnectionTarget {
   const { clusterId } = store;
-  const credential = () => ({
-    clusterId,
-    pin: store.pin.share(),
-    credentialVersion: defaultCredentialVersion(sealer, store),
-  });
   return {
     customKeyStoreId: null,
     retriesWhileTransient: true,
     needs: 'one',
-    wanted: () => Promise.resolve({ clusterId, credential }),
-    publishConnected: () => Promise.resolve(true),
+    async wanted() {
+      // The store's own; while it is rotated each member has another one.
+      const present = await store.present();
+      if (present === undefined || present === 'uncertain') return undefined;
+      return { clusterId, credential: () => ({ clusterId, ...present }) };
+    },
+    async publishConnected() {
+      await store.proved();
+      return true;
+    },
     publishFailed: () => Promise.resolve(),
   };
 }

@@ -1,5 +1,6 @@
-/** The change of a custom key store's PIN on its members, as the catalog records it while it is under way. */
+/** The change of a key store's PIN on its members, as the catalog records it while it is under way. */
 import type { PinTrialFailure } from '../clusters/pin-trials.js';
+import type { DefaultPinRecord } from './default-pin-record.js';
 import type { StoreRecord } from './store.js';
 
 /**
@@ -34,7 +35,7 @@ export function settledVersionStart(credentialVersion: string): string {
 
 /**
  * A rotation that has begun and is not complete. It has the place of the store, and the version and the sealed form of
- * the new PIN. The store has the old PIN until all members have the new one.
+ * the new PIN. The store has the old PIN until all members have the new one. The default key store has the id of its cluster.
  */
 export interface PinRotation
   extends Pick<StoreRecord, 'customKeyStoreId' | 'clusterId' | 'password' | 'passwordVersion'> {
@@ -48,8 +49,11 @@ export interface PinRotation
  * then the PIN of all members.
  */
 export interface PinRotationCatalog {
-  /** @returns false if the store has a rotation, or no longer the version before that of the rotation: nothing was written */
-  beginPinRotation(rotation: PinRotation): Promise<boolean>;
+  /**
+   * @param present the PIN that the default key store has, which is recorded too if no rotation did so before
+   * @returns false if the store has a rotation, or no longer the version before that of the rotation: no rotation was begun
+   */
+  beginPinRotation(rotation: PinRotation, present?: DefaultPinRecord): Promise<boolean>;
   listPinRotations(): Promise<PinRotation[]>;
   /** Compare-and-set of a member's phase; `changing` begins another round. @returns whether `from` held. */
   changePinPhase(

@@ -6,13 +6,7 @@ import { type ConnectionJobs, storeNotFound } from './administration.js';
 import type { ClusterViews } from '../clusters/cluster-views.js';
 import { Connection, type ConnectionTools } from './connection.js';
 import { connectionStates, invalidState, requireAllowed, statesAllowing } from './connection-state.js';
-import {
-  customStoreTarget,
-  defaultCredentialVersion,
-  type DefaultKeyStore,
-  defaultStoreTarget,
-  type StoreAccess,
-} from './connection-targets.js';
+import { customStoreTarget, type DefaultKeyStore, defaultStoreTarget, type StoreAccess } from './connection-targets.js';
 import type { ClusterDescription, HsmCluster, HsmClusters } from '../clusters/hsm-cluster.js';
 import { type KeyLocation, type KeyStores, keyUnavailable, type NewKeyPlace } from './key-stores.js';
 import { credentialVersionOf } from './password.js';
@@ -50,7 +44,6 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   readonly #connections = new Map<string, Connection>();
   readonly #closing = new Map<string, Promise<void>>();
   #defaultConnection: Connection | undefined;
-  #defaultCredential = '';
   #nextReconciliation: ScheduledTask | undefined;
   #reconciliation: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -64,10 +57,9 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
    * connected), and closes those left DISCONNECTING. Resolves when the jobs have started, not when they have ended.
    */
   async start(): Promise<void> {
-    const { passwordSealer, defaultKeyStore, keyStoreCatalog, events } = this.#options;
-    if (defaultKeyStore !== null) {
-      this.#defaultConnection = new Connection(this.#options, defaultStoreTarget(passwordSealer, defaultKeyStore));
-    }
+    const { defaultKeyStore, keyStoreCatalog, events } = this.#options;
+    if (defaultKeyStore !== null)
+      this.#defaultConnection = new Connection(this.#options, defaultStoreTarget(defaultKeyStore));
     const resumable = statesAllowing('resume');
     for (const store of await keyStoreCatalog.listStoresInStates(resumable)) {
       await keyStoreCatalog.changeConnectionState(store.customKeyStoreId, resumable, 'CONNECTING', null);
@@ -93,7 +85,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
     this.#connections.clear();
     const closing = [...open.map((connection) => connection.close(deadlineMs)), ...this.#closing.values()];
     const allClosed = await this.#inTime(Promise.all(closing), deadlineMs + closeGraceMs);
-    this.#options.defaultKeyStore?.pin.destroy();
+    this.#options.defaultKeyStore?.destroy();
     return allClosed;
   }
 
@@ -156,14 +148,8 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
       state: this.#defaultState(),
       errorCode: this.#defaultConnection?.lastErrorCode ?? null,
       connected: this.#defaultConnection?.views !== undefined,
-      credentialVersion: this.#presentDefaultCredential(defaultKeyStore),
+      credentialVersion: defaultKeyStore.credentialVersion,
     };
-  }
-
-  /** The last one, once its PIN is destroyed. */
-  #presentDefaultCredential(store: DefaultKeyStore): string {
-    if (!store.pin.isDestroyed) this.#defaultCredential = defaultCredentialVersion(this.#options.passwordSealer, store);
-    return this.#defaultCredential;
   }
 
   /** Every custom key store of every account, as the catalog has it now. Rejects when the catalog cannot be read. */
@@ -297,6 +283,7 @@ export class KeyStoreRegistry implements KeyStores, ConnectionJobs {
   }
 
   async #followCatalog(atStart: boolean): Promise<void> {
+    await this.#options.defaultKeyStore?.look();
     // Only connections open before the catalog was read can be out of date: a connect may start while it is read.
     const openBefore = [...this.#connections.keys()];
     const stores = await this.#options.keyStoreCatalog.listStoresInStates(statesToFollow);

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { configuredCatalogProblem } from '../composition/configured-catalog.js';
 import type { Configuration } from '../config/configuration.js';
 import type { SecretReadings } from '../config/secrets.js';
-import { defaultStoreTarget } from '../keystores/connection-targets.js';
+import { defaultCredentialVersion } from '../keystores/connection-targets.js';
+import { pinInstead } from '../keystores/default-pin-record.js';
+import { credentialVersionOf } from '../keystores/password.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import { type CatalogCondition, readCatalogCondition } from '../storage/catalog-condition.js';
 import { createPasswordSealer } from '../storage/password-sealer.js';
-import { fail, type Finding, ok } from './finding.js';
+import { fail, type Finding, ok, warn } from './finding.js';
 import type { Surroundings } from './precondition.js';
 
 /**
@@ -20,9 +22,13 @@ export async function checkKeyStores({ configuration, secrets }: Surroundings): 
   const versions = new Map(
     condition.stores.map(({ name, credentialVersion }) => [credentialVersion, `key store ${name}`]),
   );
-  const defaultVersion = await defaultCredentialVersion(configuration, secrets);
-  if (defaultVersion !== undefined) versions.set(defaultVersion, 'the default key store');
-  const findings = [...failedStores(condition), ...refusedPins(condition, versions)];
+  const ofDefault = defaultPin(configuration, secrets, condition);
+  if (ofDefault !== undefined) versions.set(ofDefault.credentialVersion, 'the default key store');
+  const findings = [
+    ...failedStores(condition),
+    ...refusedPins(condition, versions),
+    ...(ofDefault?.isOutOfDate === true ? [outOfDate(configuration)] : []),
+  ];
   return findings.length > 0 ? findings : [ok('key stores', 'none has failed, and no PIN in use was refused')];
 }
 
@@ -60,16 +66,29 @@ function refusedPins({ refusedCredentials }: CatalogCondition, versions: Readonl
   });
 }
 
-/** The version under which the service tries the PIN of the default key store; undefined if a secret is missing. */
-async function defaultCredentialVersion(
+/**
+ * The version under which the service tries the PIN of the default key store; undefined if a secret is missing. After a
+ * rotation it is that of the catalog.
+ */
+function defaultPin(
   { defaultKeyStore, sealingKeys }: Configuration,
   { secrets }: SecretReadings,
-): Promise<string | undefined> {
+  { defaultPins }: CatalogCondition,
+): { credentialVersion: string; isOutOfDate: boolean } | undefined {
   const pin = secrets.defaultKeyStorePin;
   if (defaultKeyStore === null || pin === null || secrets.sealingKeys.length < sealingKeys.length) return undefined;
+  const { cluster: clusterId } = defaultKeyStore;
   const sealer = createPasswordSealer(secrets.sealingKeys);
-  const wanted = await defaultStoreTarget(sealer, { clusterId: defaultKeyStore.cluster, pin }).wanted();
-  const credential = wanted?.credential();
-  credential?.pin.destroy();
-  return credential?.credentialVersion;
+  const pins = defaultPins.filter((record) => record.clusterId === clusterId);
+  const instead = pinInstead(sealer, { pins, rotation: undefined }, pin);
+  if (instead !== undefined) return { credentialVersion: credentialVersionOf(instead), isOutOfDate: true };
+  return { credentialVersion: defaultCredentialVersion(sealer, { clusterId, pin }), isOutOfDate: false };
+}
+
+function outOfDate({ defaultKeyStore }: Configuration): Finding {
+  return warn(
+    'PIN of the default key store',
+    'defaultKeyStore.pin names one that a rotation has replaced; the catalog has the present one',
+    `holdfast cluster rotate-pin ${defaultKeyStore?.cluster ?? ''} --pin-out FILE, and put that PIN in its place`,
+  );
 }

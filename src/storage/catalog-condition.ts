@@ -1,8 +1,11 @@
 import Sqlite from 'better-sqlite3';
+import type { DefaultPinRecord } from '../keystores/default-pin-record.js';
 import type { ConnectionState } from '../keystores/store.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 import { openError } from './catalog-problem.js';
 import { CatalogOpenError } from './database.js';
+import { defaultPinRecord } from './default-pins.js';
+import type { DefaultPinRow } from './schema.js';
 
 /** The facts in the catalog that keep key stores from serving. Read without an HSM. */
 export interface CatalogCondition {
@@ -14,6 +17,8 @@ export interface CatalogCondition {
     /** The name of the store's password in `LoginAttempts`. */
     credentialVersion: string;
   }[];
+  /** PINs that rotations gave to default key stores, by cluster, oldest first. */
+  defaultPins: DefaultPinRecord[];
   /** Credentials that a token refused: none of them is tried again. */
   refusedCredentials: { tokenSerialNumber: string; credentialVersion: string; date: Date }[];
 }
@@ -24,7 +29,7 @@ export function readCatalogCondition(file: string): CatalogCondition {
   try {
     const tables = connection.prepare("select name from sqlite_schema where type = 'table'").pluck().all();
     if (!tables.includes('custom_key_stores') || !tables.includes('login_attempts'))
-      return { stores: [], refusedCredentials: [] };
+      return { stores: [], defaultPins: [], refusedCredentials: [] };
     const stores = connection
       .prepare(
         `select custom_key_store_id as customKeyStoreId, name, connection_state as state,
@@ -38,10 +43,16 @@ export function readCatalogCondition(file: string): CatalogCondition {
          from login_attempts where state = 'failed'`,
       )
       .all() as { tokenSerialNumber: string; credentialVersion: string; date: number }[];
-    return { stores, refusedCredentials: refused.map((row) => ({ ...row, date: new Date(row.date) })) };
+    const defaultPins = tables.includes('default_pins') ? readDefaultPins(connection) : [];
+    return { stores, defaultPins, refusedCredentials: refused.map((row) => ({ ...row, date: new Date(row.date) })) };
   } finally {
     connection.close();
   }
+}
+
+function readDefaultPins(connection: Sqlite.Database): DefaultPinRecord[] {
+  const query = 'select * from default_pins order by cluster_id, password_version';
+  return connection.prepare<[], DefaultPinRow>(query).all().map(defaultPinRecord);
 }
 
 /**

@@ -4,6 +4,7 @@ import { backupRecords } from './backup-records.js';
 import { clusterMaterials } from './cluster-materials.js';
 import type { Catalog, CatalogDatabase } from './database.js';
 import { clusterLoads } from './cluster-loads.js';
+import { defaultPins } from './default-pins.js';
 import { drainedMembers } from './drained-members.js';
 import { encryptionReservations } from './encryption-reservations.js';
 import { intentCatalog } from './intents.js';
@@ -31,6 +32,7 @@ export function catalogOn(database: CatalogDatabase, clock: Clock): Catalog {
     ...drainedMembers(database),
     ...pinRotations(database),
     ...pinAges(database),
+    ...defaultPins(database),
     ...clusterLoads(database),
     ...witnessCatalog(database, clock),
     ...backupRecords(database),

@@ -7,6 +7,7 @@ import { HoldfastError } from '../errors.js';
 import type { Leases } from '../coordination/leases.js';
 import type { KeyCatalog } from '../keys/catalog.js';
 import type { KeyStoreCatalog, LoginAttempts } from '../keystores/catalog.js';
+import type { DefaultPinCatalog } from '../keystores/default-pin-record.js';
 import type { PinAgeCatalog } from '../keystores/pin-age.js';
 import type { PinRotationCatalog } from '../keystores/pin-rotation.js';
 import type { CatalogSchema, UniqueConstraint } from './schema.js';
@@ -19,6 +20,7 @@ export type Catalog = KeyCatalog &
   MaintenanceCatalog &
   PinRotationCatalog &
   PinAgeCatalog &
+  DefaultPinCatalog &
   LoadCatalog &
   WitnessCatalog &
   BackupCatalog;

@@ -15,6 +15,7 @@ import { createPinRotations } from './schema-10.js';
 import { createBackupCopies } from './schema-11.js';
 import { createPinAges } from './schema-12.js';
 import { createMacCanaries } from './schema-13.js';
+import { createDefaultPins } from './schema-14.js';
 
 /**
  * One step of the schema. It must leave the tables readable and writable for a binary that knows only the step before,
@@ -40,6 +41,7 @@ const migrations: readonly Migration[] = [
   { version: 11, apply: createBackupCopies },
   { version: 12, apply: createPinAges },
   { version: 13, apply: createMacCanaries },
+  { version: 14, apply: createDefaultPins },
 ];
 
 /** The newest schema that this binary knows. */

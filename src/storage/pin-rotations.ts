@@ -1,13 +1,15 @@
 import type { Transaction } from 'kysely';
 import type { PinPhase, PinRotation, PinRotationCatalog, PinRotationMember } from '../keystores/pin-rotation.js';
+import type { DefaultPinRecord } from '../keystores/default-pin-record.js';
 import type { CatalogDatabase } from './database.js';
+import { insertDefaultPin, newestDefaultPin } from './default-pins.js';
 import { passwordColumns, plainBytes } from './rows.js';
 import type { CatalogSchema, PinRotationMemberRow, PinRotationRow } from './schema.js';
 
 /** Rotations of PINs. The read cache does not keep them. */
 export function pinRotations(database: CatalogDatabase): PinRotationCatalog {
   return {
-    beginPinRotation: (rotation) => begin(database, rotation),
+    beginPinRotation: (rotation, present) => begin(database, rotation, present),
     listPinRotations: () => list(database),
     changePinPhase: (place, from, to) => changePhase(database, place, from, to),
     completePinRotation: (customKeyStoreId) => complete(database, customKeyStoreId),
@@ -35,17 +37,15 @@ export async function hasPinRotation(
   return (await findRow(transaction, customKeyStoreId)) !== undefined;
 }
 
-function begin(database: CatalogDatabase, rotation: PinRotation): Promise<boolean> {
+function begin(database: CatalogDatabase, rotation: PinRotation, present?: DefaultPinRecord): Promise<boolean> {
   const { customKeyStoreId, clusterId, passwordVersion, password, startedDate, members } = rotation;
   return database.write(async (transaction) => {
     if ((await findRow(transaction, customKeyStoreId)) !== undefined) return false;
-    const store = await transaction
-      .selectFrom('custom_key_stores')
-      .select('password_version')
-      .where('custom_key_store_id', '=', customKeyStoreId)
-      .where('cluster_id', '=', clusterId)
-      .executeTakeFirst();
-    if (store?.password_version !== passwordVersion - 1) return false;
+    const version =
+      present === undefined
+        ? await versionOfStore(transaction, customKeyStoreId, clusterId)
+        : await versionOfDefault(transaction, present);
+    if (version !== passwordVersion - 1) return false;
     const place = { custom_key_store_id: customKeyStoreId };
     const row = { ...place, cluster_id: clusterId, password_version: passwordVersion, ...passwordColumns(password) };
     await transaction
@@ -56,6 +56,32 @@ function begin(database: CatalogDatabase, rotation: PinRotation): Promise<boolea
     await transaction.insertInto('pin_rotation_members').values(rows).execute();
     return true;
   });
+}
+
+async function versionOfStore(
+  transaction: Transaction<CatalogSchema>,
+  customKeyStoreId: string,
+  clusterId: string,
+): Promise<number | undefined> {
+  const store = await transaction
+    .selectFrom('custom_key_stores')
+    .select('password_version')
+    .where('custom_key_store_id', '=', customKeyStoreId)
+    .where('cluster_id', '=', clusterId)
+    .executeTakeFirst();
+  return store?.password_version;
+}
+
+/** A PIN that only the configuration has is recorded first: the rotation must be able to try it. */
+async function versionOfDefault(
+  transaction: Transaction<CatalogSchema>,
+  present: DefaultPinRecord,
+): Promise<number | undefined> {
+  const newest = await newestDefaultPin(transaction, present.clusterId);
+  const isRecorded = newest !== undefined && newest.taken_up_date === null;
+  if (isRecorded || (newest?.password_version ?? 0) !== present.passwordVersion - 1) return newest?.password_version;
+  await insertDefaultPin(transaction, present);
+  return present.passwordVersion;
 }
 
 async function list(database: CatalogDatabase): Promise<PinRotation[]> {
@@ -108,6 +134,8 @@ function complete(database: CatalogDatabase, customKeyStoreId: string): Promise<
     const row = await findRow(transaction, customKeyStoreId);
     if (row === undefined || !(await areAll(transaction, customKeyStoreId, 'new'))) return false;
     const { sealing_key_id, password_nonce, password_ciphertext, password_version } = row;
+    // The default key store, which has the id of its cluster, keeps the PINs that were replaced.
+    if (row.cluster_id === customKeyStoreId) await insertDefaultPin(transaction, completedPin(row));
     await transaction
       .updateTable('custom_key_stores')
       .set({ sealing_key_id, password_nonce, password_ciphertext, password_version })
@@ -116,6 +144,10 @@ function complete(database: CatalogDatabase, customKeyStoreId: string): Promise<
     await endPinRotation(transaction, customKeyStoreId);
     return true;
   });
+}
+
+function completedPin(row: PinRotationRow): DefaultPinRecord {
+  return { ...rotationRecord(row, []), takenUpDate: null };
 }
 
 async function reseal(

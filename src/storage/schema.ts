@@ -27,6 +27,7 @@ export interface CatalogSchema {
   pin_rotations: PinRotationRow;
   pin_rotation_members: PinRotationMemberRow;
   pin_ages: PinAgeRow;
+  default_pins: DefaultPinRow;
   cluster_loads: ClusterLoadRow;
   cluster_daily_peaks: ClusterDailyPeakRow;
   catalog_epoch: CatalogEpochRow;
@@ -147,6 +148,16 @@ export interface PinAgeRow {
   credential_version: string;
   since_date: number;
   attempt_date: number | null;
+}
+
+/** A `DefaultPinRecord`, unique by cluster and version. */
+export interface DefaultPinRow {
+  cluster_id: string;
+  password_version: number;
+  sealing_key_id: string;
+  password_nonce: Uint8Array;
+  password_ciphertext: Uint8Array;
+  taken_up_date: number | null;
 }
 
 /** Belongs to a token, which tenants may share: so it has no account and no region. */

@@ -129,6 +129,7 @@ describe('opening', () => {
         'pin_rotations',
         'pin_rotation_members',
         'pin_ages',
+        'default_pins',
         'leases',
         'counters',
         'time_record',

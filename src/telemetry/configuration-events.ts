@@ -7,6 +7,12 @@ export function defaultPinEvents({ logger }: EventSink) {
     changed(clusterId: string): void {
       logger.info({ clusterId }, 'the PIN of the default key store was changed: every member accepts the new one');
     },
+    caughtUp(clusterId: string): void {
+      logger.info(
+        { clusterId },
+        'defaultKeyStore.pin names the PIN that the rotation set: the catalog gives way to it',
+      );
+    },
     refused(clusterId: string, error: unknown): void {
       const message = 'the PIN that defaultKeyStore.pin names now is not in use; the one before stays in use';
       logger.error({ clusterId, err: error }, message);

@@ -127,7 +127,7 @@ describe('key stores', () => {
     ])
       expect((await run(['key-store', 'rotate-pin', keyStoreId, ...wrong], { tty: true })).exitCode).toBe(2);
     expect((await run(['key-store', 'rotate-pin', keyStoreId, '--show-pin'], { tty: false })).exitCode).toBe(2);
-    const unknown = await run(['cluster', 'rotate-pin', deployment.defaultCluster.clusterId]);
+    const unknown = await run(['cluster', 'rotate-pin', 'cluster-zzzzzzzzzzz']);
     expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: NOT_FOUND: .*\nhint: /)]);
   });
 

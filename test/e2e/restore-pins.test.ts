@@ -133,3 +133,59 @@ it('a rotation that was completed after the backup is complete after the restore
   await two.serving((client) => eventually(() => two.makeKeys(client, 0, 1)));
   expect(wrongLogins()).toEqual(before);
 });
+
+const rotateDefault = (client: HoldfastClient) =>
+  client.call('RotatePin', { custom_key_store_id: two.wrapped.deployment.defaultCluster.clusterId, show_pin: true });
+const connects = () => two.serving((client) => two.makeKeys(client, 1, 0));
+
+it('the PIN of the default key store: an archive from after its rotation has it, one from before asks for it', async () => {
+  const [before, after, pin] = await two.serving(async (client) => {
+    await two.makeKeys(client, 1, 0);
+    const first = await two.backUp();
+    const { generated_pin: made } = await rotateDefault(client);
+    return [first, await two.backUp(), Buffer.from(made as Uint8Array).toString()] as const;
+  });
+  two.loseCatalog();
+  const restored = await two.restore(after);
+  expect(restored.outcome.exitCode, restored.outcome.stderr).toBe(0);
+  // The file still has the old PIN: it is tried for the proof of the archive, before the archive's catalog is read.
+  await connects();
+  expect(wrongLogins()).toEqual([1, 0, 0, 0]);
+  two.loseCatalog();
+  expect((await two.restore(before)).outcome.exitCode).toBe(5);
+  const refused = wrongLogins();
+  // Once on each token at most.
+  for (const [index, most] of [2, 1, 0, 0].entries()) expect(refused[index]).toBeLessThanOrEqual(most);
+  const { outcome } = await two.restore(before, '--pin-file', `default=${fileOf('new.pin', pin)}`);
+  expect(outcome.exitCode, outcome.stderr).toBe(0);
+  fileOf('default.pin', pin);
+  await connects();
+  expect(wrongLogins()).toEqual(refused);
+});
+
+it('an open rotation of the default key store: the new PIN once, then the old one once, and the service goes on', async () => {
+  const [, b] = two.wrapped.members;
+  const archive = await two.serving(async (client) => {
+    await two.makeKeys(client, 1, 0);
+    b?.fault.remove('device-error');
+    await rotateDefault(client).catch(() => undefined);
+    return two.backUp();
+  });
+  expect(phases()).toEqual([
+    { member_name: 'a', phase: 'new' },
+    { member_name: 'b', phase: 'old' },
+  ]);
+  b?.fault.heal();
+  two.loseCatalog();
+  const before = wrongLogins();
+  for (let again = 0; again < 2; again += 1) {
+    const { outcome } = await two.restore(archive);
+    expect(outcome.exitCode, outcome.stderr).toBe(0);
+  }
+  await two.serving(() =>
+    eventually(() => (phases().length === 0 ? Promise.resolve() : Promise.reject(new Error('open')))),
+  );
+  await connects();
+  // On the first member the configured PIN, for the proof of the archive; on the other one the new PIN.
+  expect(wrongLogins().map((count, index) => count - (before[index] ?? 0))).toEqual([1, 1, 0, 0]);
+});

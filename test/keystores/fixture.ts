@@ -9,6 +9,7 @@ import type { KeyStoreAdministration } from '../../src/keystores/administration.
 import type { ConnectionEvents } from '../../src/keystores/connection-events.js';
 import { createCustomKeyStore } from '../../src/operations/key-stores/create-custom-key-store.js';
 import type { ClusterDescription } from '../../src/clusters/hsm-cluster.js';
+import { DefaultPin } from '../../src/keystores/default-pin.js';
 import { KeyStoreRegistry } from '../../src/keystores/registry.js';
 import { derOfCertificate } from '../../src/operations/key-stores/trust-anchor.js';
 import { Secret } from '../../src/secret.js';
@@ -83,7 +84,7 @@ export async function createKeyStoreFixture(): Promise<KeyStoreFixture> {
       closeTimeoutMs: 10_000,
       reconcileIntervalMs: 5_000,
       backoff: { firstDelayMs: 100, maximumDelayMs: 1_000 },
-      defaultKeyStore: { clusterId: defaultCluster, pin: Secret.fromUtf8('default-pin') },
+      defaultKeyStore: new DefaultPin(defaultCluster, Secret.fromUtf8('default-pin'), { catalog, sealer, clock }),
     });
   const registry = anotherRegistry();
   const context = contextOf('111122223333');
@@ -92,6 +93,7 @@ export async function createKeyStoreFixture(): Promise<KeyStoreFixture> {
     passwordSealer: sealer,
     hsmClusters: clusters,
     defaultClusterId: defaultCluster,
+    ...{ defaultPin: null, isDefaultConnected: () => false },
     pinTrials,
     pinRotationCatalog: catalog,
     pinRotations: { advance: () => Promise.resolve(undefined) },

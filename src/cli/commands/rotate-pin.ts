@@ -5,7 +5,6 @@ import type { KmsClient } from '../client.js';
 import { addConnectionOptions, type ConnectionOptions } from '../connection.js';
 import { CliError, exitCodes, usageError } from '../exit-codes.js';
 import { printDone } from '../output.js';
-import { allPages } from '../pages.js';
 import { addPasswordOptions, hasPasswordOption, type PasswordOptions, readPassword } from '../password.js';
 import { PinFile } from '../pin-file.js';
 import { withoutEnumPrefix } from '../proto-json.js';
@@ -14,7 +13,8 @@ import type { Terminal } from '../terminal.js';
 const explanation = `
 Without a password the server makes a random PIN, of at least 128 bits. --show-pin shows it on the terminal, --pin-out FILE
 writes it to a new file (mode 0600); otherwise nobody is shown it. No call fails meanwhile. Run it again to continue after an interruption; the server also continues by itself. Exit code 6: a member could not be changed
-yet, because it is away for example; it gets the new PIN when it returns. 1: no member was changed.`;
+yet, because it is away for example; it gets the new PIN when it returns. 1: no member was changed.
+The default key store is named by its cluster. Its configuration is not written: put the new PIN there afterwards.`;
 
 /** `holdfast key-store rotate-pin`: the PIN on all members and in the catalog. */
 export function addRotatePinOfKeyStore(parent: Command, terminal: Terminal): void {
@@ -22,7 +22,7 @@ export function addRotatePinOfKeyStore(parent: Command, terminal: Terminal): voi
   addRotatePin(parent, terminal, { argument: '<key-store-id>', example, keyStoreId: (_, given) => given });
 }
 
-/** `holdfast cluster rotate-pin`: the same, for the key store of this cluster. */
+/** `holdfast cluster rotate-pin`: the same, for the key store of this cluster, which may be the default one. */
 export function addRotatePinOfCluster(parent: Command, terminal: Terminal): void {
   const example = 'holdfast cluster rotate-pin cluster-a2b3c4d5e6f';
   addRotatePin(parent, terminal, { argument: '<cluster-id>', example, keyStoreId: keyStoreOfCluster });
@@ -44,7 +44,7 @@ interface Naming {
 function addRotatePin(parent: Command, terminal: Terminal, { argument, example, keyStoreId }: Naming): void {
   const command = parent
     .command(`rotate-pin ${argument}`)
-    .description('change the PIN on every HSM of a connected custom key store, while the server serves')
+    .description('change the PIN on every HSM of a connected key store, while the server serves')
     .option('--dry-run', 'only show the members')
     .option('--show-pin', 'show the random PIN on this terminal')
     .option('--pin-out <file>', 'write the random PIN to a file that does not exist yet')
@@ -84,14 +84,12 @@ function textOf(bytes: Uint8Array): string {
 }
 
 async function keyStoreOfCluster(client: KmsClient, clusterId: string): Promise<string> {
-  const stores = await allPages(async (marker) => {
-    const { customKeyStores: items, ...page } = await client.call('describeCustomKeyStores', { marker });
-    return { ...page, items };
-  });
-  const id = stores.find(({ cloudHsmClusterId }) => cloudHsmClusterId === clusterId)?.customKeyStoreId;
-  if (id !== undefined) return id;
-  throw new CliError(exitCodes.refused, 'NOT_FOUND', `no custom key store has the cluster ${clusterId}`, {
-    hint: 'holdfast key-store describe shows them; the PIN of the default key store is changed as docs/operating/pins.md says',
+  const { keyStores } = await client.call('getStatus', {});
+  const store = keyStores.find((each) => each.clusterId === clusterId);
+  // The default key store has the id of its cluster.
+  if (store !== undefined) return store.customKeyStoreId ?? clusterId;
+  throw new CliError(exitCodes.refused, 'NOT_FOUND', `no key store has the cluster ${clusterId}`, {
+    hint: 'holdfast status shows the key stores and their clusters',
   });
 }
 

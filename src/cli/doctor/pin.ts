@@ -9,9 +9,11 @@ import { loadAddon, type NativeMemberOptions } from '../../hsm/native.js';
 import { automaticProfile } from '../../hsm/profiles/effective-profile.js';
 import { readReturnValues } from '../../hsm/return-values.js';
 import { randomIdentifiers } from '../../ids.js';
-import { defaultStoreTarget } from '../../keystores/connection-targets.js';
+import { defaultCredentialVersion } from '../../keystores/connection-targets.js';
+import { pinInstead, recordedPins } from '../../keystores/default-pin-record.js';
+import { pinOfMember, unsealedPin } from '../../keystores/sealed-pin.js';
 import { createPasswordSealer } from '../../storage/password-sealer.js';
-import { openSqliteCatalog } from '../../storage/sqlite.js';
+import { openSqliteCatalog, type SqliteCatalog } from '../../storage/sqlite.js';
 import type { Finding } from '../../preconditions/finding.js';
 import { fail, ok, reasonOf, warn } from '../../preconditions/finding.js';
 
@@ -50,8 +52,22 @@ async function logIn(
   secrets: ResolvedSecrets,
   { clusterId, member }: { clusterId: string; member: MemberConfiguration },
 ): Promise<void> {
-  const credential = await credentialOf(secrets, clusterId);
   const catalog = await openSqliteCatalog({ path: configuration.catalog.path, clock: systemClock });
+  try {
+    const credential = await credentialOf(catalog, secrets, { clusterId, memberName: member.name });
+    using _pin = credential.pin;
+    await logInWith(configuration, catalog, member, credential);
+  } finally {
+    await catalog.close();
+  }
+}
+
+async function logInWith(
+  configuration: Configuration,
+  catalog: SqliteCatalog,
+  member: MemberConfiguration,
+  { pin, credentialVersion }: MemberCredential,
+): Promise<void> {
   const addon = loadAddon();
   const pool = addon.createPool(1);
   try {
@@ -60,26 +76,32 @@ async function logIn(
     const returnValues = readReturnValues(addon.returnValues());
     const presence = new Presence(catalog, `doctor/${randomIdentifiers.requestId()}`);
     const tools = { addon, returnValues, loginAttempts: catalog, presence, clock: systemClock, lockDirectory };
-    const source = (): Promise<MemberCredential> => Promise.resolve(credential);
+    const source = (): Promise<MemberCredential> => Promise.resolve({ pin: pin.share(), credentialVersion });
     const kind = { profile: automaticProfile, laneCount: 1 };
     await openAndLogIn(tools, pool, nativeMember(configuration, member), kind, source, deadlineMs);
   } finally {
-    credential.pin.destroy();
     await pool.close(systemClock.monotonicMs() + closeTimeoutMs);
-    await catalog.close();
   }
 }
 
-/** The credential under the service's own name for it: doctor and service then count the same attempts. */
+/**
+ * The credential under the service's own name for it: doctor and service then count the same attempts. After a rotation it is
+ * the catalog's.
+ */
 async function credentialOf(
-  { defaultKeyStorePin, sealingKeys }: ResolvedSecrets,
-  clusterId: string,
+  catalog: SqliteCatalog,
+  { defaultKeyStorePin: pin, sealingKeys }: ResolvedSecrets,
+  { clusterId, memberName }: { clusterId: string; memberName: string },
 ): Promise<MemberCredential> {
-  if (defaultKeyStorePin === null) throw new Error('the default key store has no PIN');
+  if (pin === null) throw new Error('the default key store has no PIN');
   const sealer = createPasswordSealer(sealingKeys);
-  const wanted = await defaultStoreTarget(sealer, { clusterId, pin: defaultKeyStorePin }).wanted();
-  if (wanted === undefined) throw new Error('the default key store is not wanted');
-  return wanted.credential();
+  const recorded = await recordedPins(catalog, clusterId);
+  const present = pinInstead(sealer, recorded, pin);
+  if (present === undefined)
+    return { pin: pin.share(), credentialVersion: defaultCredentialVersion(sealer, { clusterId, pin }) };
+  const sealed = pinOfMember(present, recorded.rotation, memberName);
+  if (sealed === 'uncertain') throw new Error('its PIN is being changed; none is tried until it is known which it has');
+  return unsealedPin(sealer, sealed);
 }
 
 /** One lane is enough to log in. */

@@ -78,7 +78,8 @@ export async function pinGroups(
       groups.push(namesOfPin(sealer, cluster.id, pin, store));
       pin.destroy();
     }
-    for (const sealed of [store, ...rotations.filter(({ clusterId }) => clusterId === cluster.id)]) {
+    const ofRotations = rotations.filter(({ clusterId }) => clusterId === cluster.id);
+    for (const sealed of [store, ...(await catalog.listDefaultPins(cluster.id)), ...ofRotations]) {
       const pin = sealed === undefined ? undefined : unsealed(sealer, sealed);
       if (sealed === undefined || pin === undefined) continue;
       groups.push(namesOfPin(sealer, cluster.id, pin, store, [credentialVersionOf(sealed)]));

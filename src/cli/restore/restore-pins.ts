@@ -4,8 +4,9 @@ import type { PresentCredentials } from '../../hsm/present-credential.js';
 import type { PasswordSealer } from '../../keystores/catalog.js';
 import type { Credential } from '../../keystores/connection.js';
 import { defaultCredentialVersion, presentCredential } from '../../keystores/connection-targets.js';
-import { credentialVersionOf, unsealPassword } from '../../keystores/password.js';
-import { Secret } from '../../secret.js';
+import { type DefaultPinRecord, pinInstead, recordedPins } from '../../keystores/default-pin-record.js';
+import { pinOfMember, type SealedPin, unsealedPin } from '../../keystores/sealed-pin.js';
+import type { Secret } from '../../secret.js';
 import type { SqliteCatalog } from '../../storage/sqlite.js';
 import { readPin } from '../ceremony/pins.js';
 import type { MemberValues } from '../ceremony/member-values.js';
@@ -59,23 +60,54 @@ export async function memberCredentials(
   if (path !== undefined) return { credential: await givenCredential(sealer, cluster, path) };
   const pin = defaultPin(sources, cluster);
   if (pin !== undefined) {
+    const instead = await defaultPinInstead(sources, cluster.id, pin);
+    if (instead !== undefined) {
+      pin.destroy();
+      return credentialsOfDefault(sources, instead);
+    }
     const credentialVersion = defaultCredentialVersion(sealer, { clusterId: cluster.id, pin });
     return { credential: { clusterId: cluster.id, pin, credentialVersion } };
   }
   const store = await catalog.findStoreByCluster(cluster.id);
   if (store === undefined) return undefined;
-  const password = new Secret(unsealPassword(sealer, store));
   return {
-    credential: { clusterId: cluster.id, pin: password, credentialVersion: credentialVersionOf(store) },
+    credential: { clusterId: cluster.id, ...unsealedPin(sealer, store) },
     presentCredential: (place) => presentCredential({ keyStoreCatalog: catalog, passwordSealer: sealer }, place),
   };
 }
 
-/** Whether the PIN of the cluster's members is not the catalog's. */
-export function hasGivenPin(sources: CredentialSources, cluster: ClusterConfiguration): boolean {
-  const pin = defaultPin(sources, cluster);
-  pin?.destroy();
-  return pin !== undefined || givenPath(sources, cluster) !== undefined;
+/** As the service: the catalog's PINs in place of a configured one that a rotation has replaced. */
+function credentialsOfDefault({ catalog, sealer }: CredentialSources, present: DefaultPinRecord): MemberCredentials {
+  const { clusterId } = present;
+  return {
+    credential: { clusterId, ...unsealedPin(sealer, present) },
+    async presentCredential({ memberName }) {
+      const { pins, rotation } = await recordedPins(catalog, clusterId);
+      const sealed = pinOfMember(pins.at(-1) ?? present, rotation, memberName);
+      return sealed === 'uncertain' ? sealed : unsealedPin(sealer, sealed);
+    },
+  };
+}
+
+/** The sealed PIN of the cluster's key store; undefined if the operator or the configuration has the one that counts. */
+export async function catalogPin(
+  sources: CredentialSources,
+  cluster: ClusterConfiguration,
+): Promise<SealedPin | undefined> {
+  if (givenPath(sources, cluster) !== undefined) return undefined;
+  using pin = defaultPin(sources, cluster);
+  const { catalog } = sources;
+  return await (pin === undefined
+    ? catalog.findStoreByCluster(cluster.id)
+    : defaultPinInstead(sources, cluster.id, pin));
+}
+
+async function defaultPinInstead(
+  { catalog, sealer }: CredentialSources,
+  clusterId: string,
+  configured: Secret,
+): Promise<DefaultPinRecord | undefined> {
+  return pinInstead(sealer, await recordedPins(catalog, clusterId), configured);
 }
 
 /** The PINs of a cluster that are not in the catalog: from the operator's files and the configuration. */

@@ -1,14 +1,10 @@
 /** The PINs of members whose rotation was under way when an archive was made. */
 import { OperatorClusters, type OperatorClustersTools } from '../../composition/operator-clusters.js';
 import type { ClusterConfiguration } from '../../config/configuration.js';
-import { credentialVersionOf, type PasswordPlace, unsealPassword } from '../../keystores/password.js';
 import { type PinRotation, type PinRotationMember, settledVersionOf } from '../../keystores/pin-rotation.js';
-import type { StoreRecord } from '../../keystores/store.js';
-import { Secret } from '../../secret.js';
+import { type SealedPin, unsealedPin } from '../../keystores/sealed-pin.js';
 import { namesOfPin, underAllNames } from './pin-names.js';
-import { type CredentialSources, hasGivenPin } from './restore-pins.js';
-
-type SealedPin = PasswordPlace & Pick<StoreRecord, 'password'>;
+import { catalogPin, type CredentialSources } from './restore-pins.js';
 
 /**
  * Finds out which PIN each member of an open rotation has. What the archive says of them is as old as the archive, so each is
@@ -24,8 +20,8 @@ export async function settleRotations(
   const { catalog, configuration } = tools;
   for (const rotation of await catalog.listPinRotations()) {
     const cluster = configuration.clusters.find(({ id }) => id === rotation.clusterId && clusterIds.includes(id));
-    const store = await catalog.findStoreByCluster(rotation.clusterId);
-    if (cluster === undefined || store === undefined || hasGivenPin(sources, cluster)) continue;
+    const store = cluster && (await catalogPin(sources, cluster));
+    if (cluster === undefined || store === undefined) continue;
     if (rotation.passwordVersion <= store.passwordVersion) continue;
     for (const member of rotation.members) await settle({ tools, sources, cluster, store, rotation }, member);
     await catalog.completePinRotation(rotation.customKeyStoreId);
@@ -36,7 +32,7 @@ interface Settling {
   tools: OperatorClustersTools;
   sources: CredentialSources;
   cluster: ClusterConfiguration;
-  store: StoreRecord;
+  store: SealedPin;
   rotation: PinRotation;
 }
 
@@ -61,9 +57,9 @@ async function tryPin(
 ): Promise<'accepted' | 'refused' | 'unknown'> {
   const configured = cluster.members.filter(({ name }) => name === memberName);
   if (configured.length === 0) return 'unknown';
-  const pin = new Secret(unsealPassword(sources.sealer, sealed));
+  const { pin, credentialVersion: ownVersion } = unsealedPin(sources.sealer, sealed);
   // In its own name a refusal would outlast the change that gives the token this PIN.
-  const credentialVersion = settledVersionOf(credentialVersionOf(sealed), round);
+  const credentialVersion = settledVersionOf(ownVersion, round);
   const names = namesOfPin(sources.sealer, cluster.id, pin, store, [credentialVersion]);
   const clusters = new OperatorClusters({ ...tools, catalog: underAllNames(tools.catalog, [names]) });
   try {

@@ -3,15 +3,17 @@ import type { PinTrialFailure } from '../../clusters/pin-trials.js';
 import { HoldfastError } from '../../errors.js';
 import { type KeyStoreAdministration, requireStore } from '../../keystores/administration.js';
 import { invalidState } from '../../keystores/connection-state.js';
+import { type DefaultPinRecord, findSealedPin } from '../../keystores/default-pin-record.js';
 import { newPinRotation } from '../../keystores/new-pin-rotation.js';
 import { isPasswordOf, unsealPassword } from '../../keystores/password.js';
 import type { PinPhase, PinRotation } from '../../keystores/pin-rotation.js';
-import type { StoreRecord } from '../../keystores/store.js';
+import type { SealedPin } from '../../keystores/sealed-pin.js';
 import { Secret } from '../../secret.js';
 import { onKeyStore } from '../operation.js';
 
-/** Changes the PIN of a custom key store on all members and in the catalog. */
+/** Changes the PIN of a key store on all members and in the catalog. */
 export interface RotatePinRequest {
+  /** The id of a custom key store, or of the cluster of the default one. */
   customKeyStoreId: string;
   /** The new PIN; left out: a random one. Destroyed when the use case ends. */
   keyStorePassword?: Secret | undefined;
@@ -47,14 +49,14 @@ async function rotatePin(
 ): Promise<RotatePinResponse> {
   try {
     requireRandomPin(request);
-    const store = await requireStore(core, context.principal, request.customKeyStoreId);
+    const { store, ofDefault } = await storeOf(core, context, request.customKeyStoreId);
     const rotation =
       (await openRotation(core, store, request.keyStorePassword)) ??
       newPinRotation(core, store, request.keyStorePassword);
     if (request.dryRun === true) return report(rotation);
-    if (store.connectionState !== 'CONNECTED') throw invalidState(store, 'use');
+    await requireConnected(core, context, store);
     // Harmless if it has begun already.
-    await core.pinRotationCatalog.beginPinRotation(rotation);
+    await core.pinRotationCatalog.beginPinRotation(rotation, ofDefault);
     const nowMs = core.clock.monotonicMs();
     const failure = await core.pinRotations.advance(
       store.customKeyStoreId,
@@ -68,6 +70,33 @@ async function rotatePin(
   }
 }
 
+/** `ofDefault`: what the default key store's rotation records besides. @throws CUSTOM_KEY_STORE_NOT_FOUND */
+async function storeOf(
+  core: KeyStoreAdministration,
+  { principal }: RequestContext,
+  keyStoreId: string,
+): Promise<{ store: SealedPin; ofDefault?: DefaultPinRecord }> {
+  if (core.defaultPin === null || keyStoreId !== core.defaultClusterId)
+    return { store: await requireStore(core, principal, keyStoreId) };
+  const ofDefault = await core.defaultPin.sealed();
+  return { store: ofDefault, ofDefault };
+}
+
+async function requireConnected(
+  core: KeyStoreAdministration,
+  { principal }: RequestContext,
+  { customKeyStoreId, clusterId }: SealedPin,
+): Promise<void> {
+  if (customKeyStoreId !== clusterId) {
+    const store = await requireStore(core, principal, customKeyStoreId);
+    if (store.connectionState !== 'CONNECTED') throw invalidState(store, 'use');
+    return;
+  }
+  if (core.isDefaultConnected()) return;
+  const message = 'The default key store is not connected, so nobody knows that its PIN is right.';
+  throw new HoldfastError('CUSTOM_KEY_STORE_INVALID_STATE', message, { retryable: true, retryAfterMs: 1_000 });
+}
+
 /** A PIN that the caller has given is not shown again, and a dry run makes none. */
 function requireRandomPin({ showPin, keyStorePassword, dryRun }: RotatePinRequest): void {
   if (showPin !== true || (keyStorePassword === undefined && dryRun !== true)) return;
@@ -79,7 +108,7 @@ function requireRandomPin({ showPin, keyStorePassword, dryRun }: RotatePinReques
 
 async function openRotation(
   { pinRotationCatalog, passwordSealer }: KeyStoreAdministration,
-  store: StoreRecord,
+  store: SealedPin,
   password: Secret | undefined,
 ): Promise<PinRotation | undefined> {
   const rotations = await pinRotationCatalog.listPinRotations();
@@ -88,34 +117,34 @@ async function openRotation(
   if (isPasswordOf(passwordSealer, rotation, password)) return rotation;
   throw new HoldfastError(
     'CUSTOM_KEY_STORE_INVALID_STATE',
-    `The PIN of custom key store ${store.customKeyStoreId} is being changed to another one. Continue without a password.`,
+    `The PIN of key store ${store.customKeyStoreId} is being changed to another one. Continue without a password.`,
     { retryable: false },
   );
 }
 
 async function outcome(
   core: KeyStoreAdministration,
-  store: StoreRecord,
+  store: SealedPin,
   begun: PinRotation,
   failure: PinTrialFailure | undefined,
 ): Promise<RotatePinResponse> {
   const rotations = await core.pinRotationCatalog.listPinRotations();
   const open = rotations.find(({ customKeyStoreId }) => customKeyStoreId === store.customKeyStoreId);
   if (open !== undefined) return { ...report(open), ...(failure && { pendingMemberName: failure.memberName }) };
-  const current = await requireStore(core, store, store.customKeyStoreId);
-  if (current.passwordVersion !== begun.passwordVersion) throw notChanged(store, failure);
+  const current = await findSealedPin({ ...core.keyStoreCatalog, ...core.pinRotationCatalog }, store.customKeyStoreId);
+  if (current?.passwordVersion !== begun.passwordVersion) throw notChanged(store, failure);
   const members = begun.members.map(({ memberName }) => ({ memberName, phase: 'NEW' as const }));
   return { complete: true, members };
 }
 
-function notChanged(store: StoreRecord, failure: PinTrialFailure | undefined): HoldfastError {
+function notChanged(store: SealedPin, failure: PinTrialFailure | undefined): HoldfastError {
   const why =
     failure === undefined
       ? 'It was ended by another request.'
       : `Member ${failure.memberName} did not change it (${failure.errorCode}); the log has its answer.`;
   return new HoldfastError(
     'CUSTOM_KEY_STORE_INVALID_STATE',
-    `The PIN of custom key store ${store.customKeyStoreId} is the old one on every member. ${why}`,
+    `The PIN of key store ${store.customKeyStoreId} is the old one on every member. ${why}`,
     { cause: failure?.cause, retryable: false },
   );
 }

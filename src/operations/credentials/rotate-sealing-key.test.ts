@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { clusterA, clusterB, createKeyStoreFixture, type KeyStoreFixture } from '../../../test/keystores/fixture.js';
-import { credentialVersionOf, isPasswordOf } from '../../keystores/password.js';
+import {
+  clusterA,
+  clusterB,
+  createKeyStoreFixture,
+  defaultCluster,
+  type KeyStoreFixture,
+} from '../../../test/keystores/fixture.js';
+import { credentialVersionOf, isPasswordOf, sealPassword } from '../../keystores/password.js';
+import type { PinPhase } from '../../keystores/pin-rotation.js';
 import { Secret } from '../../secret.js';
 import { createPasswordSealer } from '../../storage/password-sealer.js';
 import { updateCustomKeyStore } from '../key-stores/update-custom-key-store.js';
@@ -94,3 +101,25 @@ test('a store that moves or is deleted meanwhile is not touched', async () => {
   await fixture.catalog.deleteStore(id);
   expect(await fixture.catalog.resealPassword({ ...store, clusterId: clusterA }, password)).toBe(false);
 });
+
+test('every PIN of the default key store is sealed anew', async () => {
+  const { catalog, clock } = fixture;
+  const place = { customKeyStoreId: defaultCluster, clusterId: defaultCluster };
+  const sealed = (passwordVersion: number, pin: string) => {
+    using secret = Secret.fromUtf8(pin);
+    const versioned = { ...place, passwordVersion };
+    return { ...versioned, password: sealPassword(sealers.before, secret, versioned) };
+  };
+  const rotation = { ...sealed(2, 'new-pin'), startedDate: clock.now(), members: [memberOf('new')] };
+  expect(await catalog.beginPinRotation(rotation, { ...sealed(1, 'old-pin'), takenUpDate: null })).toBe(true);
+  expect(await catalog.completePinRotation(defaultCluster)).toBe(true);
+  expect(await rotate(sealers.after)).toMatchObject({ unreadableCustomKeyStoreIds: [defaultCluster] });
+  expect(await rotate(sealers.during, true)).toMatchObject({ resealedPasswords: 1 });
+  expect(await rotate()).toMatchObject({ resealedPasswords: 1, unreadableCustomKeyStoreIds: [] });
+  const pins = await catalog.listDefaultPins(defaultCluster);
+  expect(pins.map((pin) => isPasswordOf(sealers.after, pin, Secret.fromUtf8('old-pin')))).toEqual([true, false]);
+  expect(pins.map((pin) => isPasswordOf(sealers.after, pin, Secret.fromUtf8('new-pin')))).toEqual([false, true]);
+  expect(await rotate()).toMatchObject({ resealedPasswords: 0, currentPasswords: 1 });
+});
+
+const memberOf = (phase: PinPhase) => ({ memberName: 'one', phase, round: 0 });

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../errors.js';
 import type { KeyStoreAdministration } from '../../keystores/administration.js';
 import { connectionStates } from '../../keystores/connection-state.js';
 import { resealedPassword } from '../../keystores/password.js';
+import type { DefaultPinRecord } from '../../keystores/default-pin-record.js';
 import type { PinRotation } from '../../keystores/pin-rotation.js';
 import type { StoreRecord } from '../../keystores/store.js';
 import { onAccount } from '../operation.js';
@@ -20,6 +21,11 @@ export interface RotateSealingKeyResponse {
   unreadableCustomKeyStoreIds: string[];
 }
 
+type Outcome = 'current' | 'resealed' | 'unreadable';
+
+/** What became of the passwords of each key store. */
+type Outcomes = Map<string, Outcome>;
+
 type Sealing = Pick<KeyStoreAdministration, 'keyStoreCatalog' | 'pinRotationCatalog' | 'passwordSealer'>;
 
 /**
@@ -30,7 +36,7 @@ export async function rotateSealingKey(
   core: Sealing,
   { dryRun = false }: RotateSealingKeyRequest,
 ): Promise<RotateSealingKeyResponse> {
-  const outcomes = new Map<string, 'current' | 'resealed' | 'unreadable'>();
+  const outcomes: Outcomes = new Map();
   // Another request may change a store meanwhile: then it is looked at again.
   for (let pending = await allStores(core); pending.length > 0; ) {
     const overtaken = new Set<string>();
@@ -46,6 +52,7 @@ export async function rotateSealingKey(
     const outcome = await resealRotation(core, rotation, dryRun);
     if (outcome !== 'current') outcomes.set(rotation.customKeyStoreId, outcome);
   }
+  await resealDefaultPins(core, dryRun, outcomes);
   const having = (wanted: string) => [...outcomes].filter(([, outcome]) => outcome === wanted).map(([id]) => id);
   return {
     sealingKeyId: core.passwordSealer.currentKeyId,
@@ -63,7 +70,7 @@ async function reseal(
   { keyStoreCatalog, passwordSealer }: Sealing,
   store: StoreRecord,
   dryRun: boolean,
-): Promise<'current' | 'resealed' | 'unreadable' | 'overtaken'> {
+): Promise<Outcome | 'overtaken'> {
   if (store.password.sealingKeyId === passwordSealer.currentKeyId) return 'current';
   const resealed = resealedPassword(passwordSealer, store);
   if (resealed === undefined) return 'unreadable';
@@ -76,16 +83,39 @@ async function resealRotation(
   { pinRotationCatalog, passwordSealer }: Sealing,
   rotation: PinRotation,
   dryRun: boolean,
-): Promise<'current' | 'resealed' | 'unreadable'> {
+): Promise<Outcome> {
   if (rotation.password.sealingKeyId === passwordSealer.currentKeyId) return 'current';
   const resealed = resealedPassword(passwordSealer, rotation);
   if (resealed === undefined) return 'unreadable';
   if (dryRun || (await pinRotationCatalog.resealPinRotation(rotation, resealed))) return 'resealed';
   throw new HoldfastError(
     'CUSTOM_KEY_STORE_INVALID_STATE',
-    `The PIN of custom key store ${rotation.customKeyStoreId} was changed meanwhile. Rotate the sealing key again.`,
+    `The PIN of key store ${rotation.customKeyStoreId} was changed meanwhile. Rotate the sealing key again.`,
     { retryable: true },
   );
+}
+
+/** The PINs of the default key store: the present one, and those that it replaced. */
+async function resealDefaultPins(core: Sealing, dryRun: boolean, outcomes: Outcomes): Promise<void> {
+  for (const record of await core.pinRotationCatalog.listDefaultPins()) {
+    const outcome = await resealDefaultPin(core, record, dryRun);
+    const before = outcomes.get(record.customKeyStoreId);
+    if (before === undefined || before === 'current' || outcome === 'unreadable')
+      outcomes.set(record.customKeyStoreId, outcome);
+  }
+}
+
+async function resealDefaultPin(
+  { pinRotationCatalog, passwordSealer }: Sealing,
+  record: DefaultPinRecord,
+  dryRun: boolean,
+): Promise<Outcome> {
+  if (record.password.sealingKeyId === passwordSealer.currentKeyId) return 'current';
+  const resealed = resealedPassword(passwordSealer, record);
+  if (resealed === undefined) return 'unreadable';
+  // One that is gone was taken up by the configuration meanwhile.
+  if (!dryRun) await pinRotationCatalog.resealDefaultPin(record, resealed);
+  return 'resealed';
 }
 
 /** The descriptor of RotateSealingKey, with its function. */
