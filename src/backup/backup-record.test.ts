@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { archiveName, type BackupRecord } from './backup-record.js';
+import { archiveName, type BackupRecord, type FolderFiles, placeOf } from './backup-record.js';
 import { outdated } from './retention.js';
 import { summaryOf } from './summary.js';
 
@@ -16,7 +16,8 @@ function backup(change: Partial<BackupRecord> = {}): BackupRecord {
   };
 }
 
-const all = (records: readonly BackupRecord[]): Set<string> => new Set(records.map(({ fileName }) => fileName));
+const all = (records: readonly BackupRecord[]): FolderFiles =>
+  new Map(records.map(({ fileName, backupId }) => [fileName, { sizeBytes: 1, isReadable: true, archiveId: backupId }]));
 const removedOf = (records: readonly BackupRecord[], keep: number, names = all(records)): BackupRecord[] =>
   outdated(records, keep, names);
 
@@ -60,7 +61,19 @@ test('a good archive never makes room for those that were refused, or whose file
   expect(removedOf(records, 2)).toEqual([records[2], records[5]]);
   const [absent, ...present] = [backup(), backup(), backup(), backup()];
   expect(removedOf([absent, ...present], 2, all(present))).toEqual([present[2]]);
-  expect(removedOf([backup(), absent], 1, new Set())).toEqual([]);
+  expect(removedOf([backup(), absent], 1, new Map())).toEqual([]);
+});
+
+test('a file of another length, of another archive, or that cannot be read makes no room, and counts as absent', () => {
+  const [newest, older, oldest] = [backup(), backup(), backup()];
+  const whole = { sizeBytes: 1, isReadable: true, archiveId: newest.backupId };
+  const changes = [{ sizeBytes: 0 }, { archiveId: older.backupId }, { archiveId: undefined }, { isReadable: false }];
+  for (const change of changes) {
+    const files = new Map([...all([older, oldest]), [newest.fileName, { ...whole, ...change }]]);
+    expect(removedOf([newest, older, oldest], 1, files)).toEqual([oldest]);
+    expect(summaryOf([newest, older], null, files)).toMatchObject({ lastComplete: older, absent: 1 });
+    expect(placeOf(newest, files)).toBe('UNCERTAIN');
+  }
 });
 
 test('a summary has the newest complete and the last verified archive', () => {
@@ -72,9 +85,9 @@ test('a summary has the newest complete and the last verified archive', () => {
   const passed = backup({ verification: 'PASSED', verificationTime: new Date(1_000) });
   const records = [running, failed, removed, good, refused, passed];
   const expected = { everyMs: 1_000, isLastIncomplete: true, isLastRefused: true };
-  const summary = { ...expected, lastComplete: good, lastVerified: passed, absent: 0 };
+  const summary = { ...expected, lastComplete: good, lastVerified: passed, absent: 0, unreadable: [] };
   expect(summaryOf(records, 1_000, all(records))).toEqual(summary);
-  expect(summaryOf([], null, new Set())).toMatchObject({ isLastIncomplete: false, isLastRefused: false });
+  expect(summaryOf([], null, new Map())).toMatchObject({ isLastIncomplete: false, isLastRefused: false });
   // One that is absent is not there to be restored, and its refusal is still to be heard.
   const names = all([passed]);
   expect(summaryOf(records, 1_000, names)).toEqual({
@@ -82,6 +95,7 @@ test('a summary has the newest complete and the last verified archive', () => {
     lastComplete: passed,
     lastVerified: passed,
     absent: 2,
+    unreadable: [],
   });
 });
 

@@ -88,18 +88,41 @@ export function mayExist({ state, removedTime, copiedTime, goneTime }: BackupRec
   return state !== 'FAILED' && goneTime === null && (removedTime === null || copiedTime !== null);
 }
 
+/** What the folder of backups has under a name. */
+export interface FolderFile {
+  sizeBytes: number;
+  /** A symbolic link is not: where it leads is not the folder. */
+  isReadable: boolean;
+  /** The archive that it says it is; undefined if it does not begin as one. */
+  archiveId: string | undefined;
+}
+
+/** The files in the folder, by name. */
+export type FolderFiles = ReadonlyMap<string, FolderFile>;
+
+/** Whether the file under the name of a backup is its archive, as far as its beginning and its length tell. */
+export function isInFolder({ backupId, fileName, state, sizeBytes }: BackupRecord, files: FolderFiles): boolean {
+  const file = files.get(fileName);
+  if (file === undefined || !file.isReadable) return false;
+  // Of one that is unknown the beginning says nothing.
+  if (state !== 'UNKNOWN' && file.archiveId !== backupId) return false;
+  return sizeBytes === null || sizeBytes === file.sizeBytes;
+}
+
 /**
  * Where the archive of a backup is. `FOLDER`: its file is there. `MAKING`: it is being made. `ABSENT`: its file should be in the
- * folder and is not; it may exist elsewhere. `COPIED`: it was removed from the folder, and somebody had read it before.
- * `UNKNOWN`: it may exist, and the catalog knows nothing of it. `NOWHERE`: there is none.
+ * folder and is not; it may exist elsewhere. `UNCERTAIN`: as that, and something else has its name, or it cannot be read.
+ * `COPIED`: it was removed from the folder, and somebody had read it before. `UNKNOWN`: it may exist, and the catalog knows
+ * nothing of it. `NOWHERE`: there is none.
  */
-export type ArchivePlace = 'FOLDER' | 'MAKING' | 'ABSENT' | 'COPIED' | 'UNKNOWN' | 'NOWHERE';
+export type ArchivePlace = 'FOLDER' | 'MAKING' | 'ABSENT' | 'UNCERTAIN' | 'COPIED' | 'UNKNOWN' | 'NOWHERE';
 
-/** @param names the files in the folder */
-export function placeOf(record: BackupRecord, names: ReadonlySet<string>): ArchivePlace {
-  if (record.state !== 'RUNNING' && names.has(record.fileName)) return 'FOLDER';
+/** @param files what is in the folder */
+export function placeOf(record: BackupRecord, files: FolderFiles): ArchivePlace {
+  if (record.state !== 'RUNNING' && isInFolder(record, files)) return 'FOLDER';
   if (!mayExist(record)) return 'NOWHERE';
   if (record.state === 'RUNNING') return 'MAKING';
+  if (record.removedTime === null && files.has(record.fileName)) return 'UNCERTAIN';
   if (record.state === 'UNKNOWN') return 'UNKNOWN';
   return record.removedTime === null ? 'ABSENT' : 'COPIED';
 }

@@ -3,25 +3,35 @@ import type { BackupRecord } from './backup-record.js';
 import { contentOf, isComplete } from './created-content.js';
 import { preamble } from './format.js';
 import type { Manifest } from './manifest.js';
-import type { ArchiveFolder } from './ports.js';
+import { type ArchiveFolder, BackupStorageError, type FolderEntry } from './ports.js';
 import type { ArchiveTotals } from './records.js';
 import { ArchiveRefusal } from './refusal.js';
 
-/** A file that begins as an archive does. */
+/** A file that begins as an archive does, or that cannot be read, and so may be one. */
 export interface FoundFile {
   fileName: string;
-  sizeBytes: number;
+  /** Null if it cannot be read. */
+  sizeBytes: number | null;
   /** What it claims to be; undefined if its first record cannot be read. */
   manifest: Manifest | undefined;
 }
 
 /** Looks at the beginning of a file. Undefined if it is gone, or no archive of Holdfast. */
-export async function lookAtFile(folder: ArchiveFolder, fileName: string): Promise<FoundFile | undefined> {
-  const sizeBytes = await folder.sizeOf(fileName);
-  if (sizeBytes === undefined) return undefined;
-  const beginning = await folder.readAt(fileName, 0, preamble.length);
-  if (Buffer.from(beginning).toString('latin1') !== preamble) return undefined;
-  return { fileName, sizeBytes, manifest: await orUndefined(readManifest(folder.read(fileName))) };
+export async function lookAtFile(
+  folder: ArchiveFolder,
+  fileName: string,
+  { sizeBytes, isLink }: FolderEntry,
+): Promise<FoundFile | undefined> {
+  const unreadable = { fileName, sizeBytes: null, manifest: undefined };
+  if (isLink) return unreadable;
+  try {
+    const beginning = await folder.readAt(fileName, 0, preamble.length);
+    if (Buffer.from(beginning).toString('latin1') !== preamble) return undefined;
+    return { fileName, sizeBytes, manifest: await orUndefined(readManifest(folder.read(fileName))) };
+  } catch (error) {
+    if (!(error instanceof BackupStorageError)) throw error;
+    return (await folder.sizeOf(fileName)) === undefined ? undefined : unreadable;
+  }
 }
 
 /**
@@ -39,26 +49,24 @@ export async function recordOfFile(
   const place = { fileName: found.fileName, sizeBytes: found.sizeBytes, removedTime: null, goneTime: null };
   const end = await orUndefined(totalsIn(folder, found.fileName));
   if (end === undefined) {
-    const since = known?.unknownSince ?? (found.manifest === undefined ? new Date(0) : record.startTime);
+    // Nothing in it is to be trusted; only a record says when it was begun.
+    const since = known === undefined ? new Date(0) : (known.unknownSince ?? known.startTime);
     const failure = 'The file in the folder is damaged, and may still hold keys.';
     return { ...record, ...place, state: 'UNKNOWN', unknownSince: since, failure };
   }
   const [content, endTime] = [contentOf(end.manifest, end.totals), new Date(end.totals.completed_date)];
+  const own = known ?? { backupId: end.manifest.archive_id, startTime: new Date(end.manifest.created_date) };
   const state = isComplete(end.manifest, end.totals) ? 'COMPLETE' : 'INCOMPLETE';
-  return { ...record, ...content, ...place, endTime, state, unknownSince: null, failure: null };
+  return { ...record, ...own, ...content, ...place, endTime, state, unknownSince: null, failure: null };
 }
 
-/** Retention leaves it alone: nobody knows who put it there. */
-export function unknownFile(
-  { fileName, manifest, sizeBytes }: FoundFile,
-  fresh: { backupId: string; now: Date },
-): BackupRecord {
-  const startTime = manifest === undefined ? fresh.now : new Date(manifest.created_date);
+/** Of whose content nothing is known. Retention leaves it alone: nobody knows who put it there. */
+export function unknownFile({ fileName, sizeBytes }: FoundFile, fresh: { backupId: string; now: Date }): BackupRecord {
   return {
-    ...{ backupId: manifest?.archive_id ?? fresh.backupId, fileName, trigger: 'OPERATOR', state: 'UNKNOWN', startTime },
+    ...{ backupId: fresh.backupId, fileName, trigger: 'OPERATOR', state: 'UNKNOWN', startTime: fresh.now },
     ...{ endTime: null, sizeBytes, keyMaterials: 0, absentKeyMaterials: 0, generations: [], failure: null },
     ...{ verification: null, verificationTime: null, verificationFailure: null, removedTime: null },
-    ...{ copiedTime: null, goneTime: null, unknownSince: manifest === undefined ? new Date(0) : startTime },
+    ...{ copiedTime: null, goneTime: null, unknownSince: new Date(0) },
   };
 }
 

@@ -63,12 +63,20 @@ export interface NewArchive {
   discard(): Promise<void>;
 }
 
+/** A file in the folder of archives, or a symbolic link. */
+export interface FolderEntry {
+  sizeBytes: number;
+  /** Another one whenever the file is written or replaced. */
+  version: string;
+  isLink: boolean;
+}
+
 /** The folder of archives. Names are those that `archiveName` makes; others are no business of the service. */
 export interface ArchiveFolder {
   /** Rejects with a `BackupStorageError` if others may write to the folder. */
   requireOwn(): Promise<void>;
-  /** The names of the files in it, but for those that begin with a dot. */
-  list(): Promise<ReadonlySet<string>>;
+  /** The files in it by name, but for partial ones, and links that lead to another of its files. */
+  list(): Promise<ReadonlyMap<string, FolderEntry>>;
   /** Removes partial archives and snapshots, which a process that was killed has left. Only under the lease of backups. */
   removeAbandoned(): Promise<void>;
   /** Begins an archive. */

@@ -1,15 +1,15 @@
-import { type BackupRecord, hasArchive } from './backup-record.js';
+import { type BackupRecord, type FolderFiles, hasArchive, isInFolder } from './backup-record.js';
 
 /**
  * The scheduled backups that retention removes. An archive that is complete, and that no verification has refused, is good: the
  * newest `keep` of the schedule stay. So do the newest `keep` of the others that are younger than those, since an incomplete
  * one may be all that there is of a key. Spared whatever their age: what an operator made, the newest good one, the newest
  * whose verification passed, and of each cluster the newest that has its keys and was not refused.
- * @param records those whose files are in the folder count; one that is absent keeps no other from staying
+ * @param records those whose files are in the folder, with the length that they had, count; another keeps none from staying
  */
-export function outdated(records: readonly BackupRecord[], keep: number, names: ReadonlySet<string>): BackupRecord[] {
+export function outdated(records: readonly BackupRecord[], keep: number, files: FolderFiles): BackupRecord[] {
   const present = records
-    .filter((record) => hasArchive(record) && names.has(record.fileName))
+    .filter((record) => hasArchive(record) && isInFolder(record, files))
     .sort((one, other) => other.startTime.getTime() - one.startTime.getTime());
   const scheduled = present.filter(({ trigger }) => trigger === 'SCHEDULE');
   const good = scheduled.filter(isGood).slice(0, keep);

@@ -1,4 +1,4 @@
-import { type BackupRecord, hasArchive } from './backup-record.js';
+import { type BackupRecord, type FolderFiles, hasArchive, isInFolder } from './backup-record.js';
 
 /** What is known of all backups, for metrics. Left out: there is none. */
 export interface BackupSummary {
@@ -12,21 +12,19 @@ export interface BackupSummary {
   isLastIncomplete: boolean;
   /** Whether the last verification refused an archive that nobody has removed since, or did not find its file. */
   isLastRefused: boolean;
-  /** Archives whose file should be in the folder and is not. */
+  /** Archives whose file should be in the folder and is not, or is not as it was. */
   absent: number;
+  /** The names in the folder that nobody can look behind. */
+  unreadable: readonly string[];
 }
 
 /**
  * Summarises records, the newest first.
- * @param names the files in the folder of backups
+ * @param files what is in the folder of backups
  */
-export function summaryOf(
-  records: readonly BackupRecord[],
-  everyMs: number | null,
-  names: ReadonlySet<string>,
-): BackupSummary {
+export function summaryOf(records: readonly BackupRecord[], everyMs: number | null, files: FolderFiles): BackupSummary {
   const recorded = records.filter(hasArchive);
-  const isPresent = ({ fileName }: BackupRecord): boolean => names.has(fileName);
+  const isPresent = (record: BackupRecord): boolean => isInFolder(record, files);
   const verified = recorded
     .filter(({ verification }) => verification !== null)
     .sort((one, other) => Number(other.verificationTime) - Number(one.verificationTime));
@@ -38,5 +36,6 @@ export function summaryOf(
     isLastIncomplete: last !== undefined && last.state !== 'COMPLETE',
     isLastRefused: verified[0]?.verification === 'FAILED',
     absent: recorded.filter((record) => !isPresent(record)).length,
+    unreadable: [...files].filter(([, { isReadable }]) => !isReadable).map(([name]) => name),
   };
 }

@@ -16,7 +16,8 @@ export function backupLines(backup: Backup): string[] {
   for (const { clusterId, generation } of backup.generations)
     lines.push(`  needs generation ${generation} of cluster ${clusterId}`);
   const place: string = backup.place ?? '';
-  if (place === 'ARCHIVE_PLACE_ABSENT') lines.push(`  its file ${places[place]}`);
+  if (place === 'ARCHIVE_PLACE_ABSENT' || place === 'ARCHIVE_PLACE_UNCERTAIN')
+    lines.push(`  its file ${places[place]}`);
   const { verificationTime, verificationFailure } = backup;
   const verification: string | undefined = backup.verification;
   if (verification === undefined) lines.push('  never verified: holdfast backup verify');
@@ -34,6 +35,7 @@ const places: Readonly<Record<string, string>> = {
   ARCHIVE_PLACE_FOLDER: 'is in the folder',
   ARCHIVE_PLACE_MAKING: 'is being made',
   ARCHIVE_PLACE_ABSENT: 'is gone from the folder; may exist elsewhere',
+  ARCHIVE_PLACE_UNCERTAIN: 'is not what has its name in the folder, or cannot be read; may exist elsewhere',
   ARCHIVE_PLACE_COPIED: 'was removed; it was read before, so a copy may exist',
   ARCHIVE_PLACE_UNKNOWN: 'is not known to this catalog, which was restored',
 };
@@ -52,7 +54,7 @@ export function keyReportLines(keyId: string, report: DescribeKeyDeletionRespons
   return lines;
 }
 
-const elsewhere = ['ARCHIVE_PLACE_ABSENT', 'ARCHIVE_PLACE_COPIED', 'ARCHIVE_PLACE_UNKNOWN'];
+const elsewhere = ['ARCHIVE_PLACE_ABSENT', 'ARCHIVE_PLACE_UNCERTAIN', 'ARCHIVE_PLACE_COPIED', 'ARCHIVE_PLACE_UNKNOWN'];
 
 function retainingLine({ backupId = '', fileName = '', startTime, place, unknownSince }: RetainingBackup): string {
   const start = startTime?.toISOString() ?? '';

@@ -5,8 +5,10 @@ import {
   type BackupPosition,
   type BackupRecord,
   type BackupTrigger,
+  type FolderFiles,
   hasArchive,
   holdsMaterial,
+  isInFolder,
   mayExist,
   placeOf,
 } from '../backup/backup-record.js';
@@ -70,7 +72,8 @@ export class Backups implements BackupAdministration {
     this.#rounds = new PeriodicJob({ clock, onBackgroundError, round, intervalMs: roundMs, name });
     this.#workshop = new BackupWorkshop({ archive, audit, onBackgroundError, stopping: this.#rounds.stopping });
     const isConfigured = (wanted: string): boolean => archive.clusters().some(({ clusterId }) => clusterId === wanted);
-    this.#census = new BackupCensus({ catalog, clock, identifiers, isConfigured, folder: storage?.folder });
+    const tools = { catalog, clock, identifiers, isConfigured, onBackgroundError };
+    this.#census = new BackupCensus({ ...tools, folder: storage?.folder });
   }
 
   start(): void {
@@ -113,13 +116,13 @@ export class Backups implements BackupAdministration {
   }
 
   async list(after: BackupPosition | undefined, limit: number): Promise<BackupReport[]> {
-    const [records, names] = [await this.#options.catalog.listBackups(after, limit), await this.#names()];
-    return records.map((record) => this.#report(record, names));
+    const [records, files] = [await this.#options.catalog.listBackups(after, limit), await this.#files()];
+    return records.map((record) => this.#report(record, files));
   }
 
   async find(backupId: string): Promise<BackupReport | undefined> {
     const record = await this.#options.catalog.findBackup(backupId);
-    return record && this.#report(record, await this.#names());
+    return record && this.#report(record, await this.#files());
   }
 
   newestOf(wanted: string): BackupRecord | undefined {
@@ -131,14 +134,11 @@ export class Backups implements BackupAdministration {
   async mayHold(materials: readonly MaterialRecord[]): Promise<BackupReport[]> {
     const { catalog } = this.#options;
     const records = await catalog.listRetainingBackups();
-    const isKnown = ({ backupId, fileName }: BackupRecord): boolean =>
-      records.some((each) => each.backupId === backupId || each.fileName === fileName);
-    const names = await orUnreadable(this.#census.names());
-    const found = await orUnreadable(this.#census.unrecorded(names, records));
-    return [...found.filter((record) => !isKnown(record)), ...records]
+    const files = await orUnreadable(this.#census.files());
+    return [...this.#census.unrecorded(files, records), ...records]
       .filter((record) => materials.some((material) => holdsMaterial(record, material)))
       .sort((one, other) => other.startTime.getTime() - one.startTime.getTime())
-      .map((record) => this.#report(record, names));
+      .map((record) => this.#report(record, files));
   }
 
   async read(backupId: string, offset: number): Promise<{ data: Uint8Array; sizeBytes: number }> {
@@ -158,9 +158,9 @@ export class Backups implements BackupAdministration {
       await orUnreadable(this.#census.endInterrupted());
       const record = await this.#existing(backupId);
       await this.#requireSpare(record);
-      const isThere = record.fileName !== '' && (await folder.sizeOf(record.fileName)) !== undefined;
-      if (!isThere && !noCopyIsLeft) throw invalidState(absentMessage);
-      if (isThere) await folder.remove(record.fileName);
+      const files = await orUnreadable(this.#census.files());
+      if (!isInFolder(record, files) && !noCopyIsLeft) throw invalidState(absentMessage(record, files));
+      if (isOf(record, files)) await folder.remove(record.fileName);
       const now = this.#options.archive.clock.now();
       this.#census.lookAgain();
       await this.#change({ ...record, removedTime: record.removedTime ?? now, goneTime: noCopyIsLeft ? now : null });
@@ -170,25 +170,25 @@ export class Backups implements BackupAdministration {
 
   /** The newest complete one stays; one of the future, which a wrong clock made, only if there is no other. */
   async #requireSpare({ backupId, startTime }: BackupRecord): Promise<void> {
-    const { lastComplete, records, names } = await this.#look();
+    const { lastComplete, records, files } = await this.#look();
     if (lastComplete?.backupId !== backupId) return;
-    const isComplete = ({ state, fileName }: BackupRecord): boolean => state === 'COMPLETE' && names.has(fileName);
+    const isComplete = (record: BackupRecord): boolean => record.state === 'COMPLETE' && isInFolder(record, files);
     const hasOther = records.some((record) => record.backupId !== backupId && hasArchive(record) && isComplete(record));
     const isAhead = startTime.getTime() > this.#options.archive.clock.now().getTime();
     if (!isAhead || !hasOther) throw invalidState('This is the newest complete backup. Make another one first.');
   }
 
-  #report(record: BackupRecord, names: ReadonlySet<string>): BackupReport {
-    return { ...record, place: placeOf(record, names), work: this.#workshop.workOn(record.backupId) };
+  #report(record: BackupRecord, files: FolderFiles): BackupReport {
+    return { ...record, place: placeOf(record, files), work: this.#workshop.workOn(record.backupId) };
   }
 
   /** None if the folder cannot be read, which the log says: then nothing in it can be used. */
-  async #names(): Promise<ReadonlySet<string>> {
+  async #files(): ReturnType<BackupCensus['files']> {
     try {
-      return await this.#census.names();
+      return await this.#census.files();
     } catch (error) {
       this.#options.onBackgroundError(error, 'looking into the folder of backups');
-      return new Set();
+      return new Map();
     }
   }
 
@@ -253,11 +253,11 @@ export class Backups implements BackupAdministration {
   }
 
   async #round(): Promise<void> {
-    const { records, names } = await this.#look();
+    const { records, files } = await this.#look();
     const isDue = this.#isDue(records);
     const isInterrupted = records.some(({ state }) => state === 'RUNNING');
-    const isOutdated = this.#outdated(records, names).length > 0;
-    if (!isDue && !isInterrupted && !isOutdated && !(await this.#census.isWork(names, records))) return;
+    const isOutdated = this.#outdated(records, files).length > 0;
+    if (!isDue && !isInterrupted && !isOutdated && !this.#census.isWork(files, records)) return;
     await underLease(this.#leases, leaseName, async () => {
       await this.#endInterrupted();
       // Another process may have made one meanwhile.
@@ -268,12 +268,14 @@ export class Backups implements BackupAdministration {
     });
   }
 
-  async #look(): Promise<BackupSummary & { records: BackupRecord[]; names: ReadonlySet<string> }> {
+  async #look(): Promise<
+    BackupSummary & { records: BackupRecord[]; files: Awaited<ReturnType<BackupCensus['files']>> }
+  > {
     const { catalog, everyMs } = this.#options;
-    const [records, names] = [await catalog.listCurrentBackups(), await this.#names()];
-    this.#summary = summaryOf(records, everyMs, names);
-    this.#present = records.filter((record) => hasArchive(record) && names.has(record.fileName));
-    return { ...this.#summary, records, names };
+    const [records, files] = [await catalog.listCurrentBackups(), await this.#files()];
+    this.#summary = summaryOf(records, everyMs, files);
+    this.#present = records.filter((record) => hasArchive(record) && isInFolder(record, files));
+    return { ...this.#summary, records, files };
   }
 
   #isDue(records: readonly BackupRecord[]): boolean {
@@ -300,14 +302,14 @@ export class Backups implements BackupAdministration {
     return wrapped.every(({ clusterId }) => connectedCluster(clusterId) !== undefined);
   }
 
-  #outdated(records: readonly BackupRecord[], names: ReadonlySet<string>): BackupRecord[] {
-    return this.#options.everyMs === null ? [] : outdated(records, this.#options.keep, names);
+  #outdated(records: readonly BackupRecord[], files: FolderFiles): BackupRecord[] {
+    return this.#options.everyMs === null ? [] : outdated(records, this.#options.keep, files);
   }
 
   async #removeOutdated(): Promise<void> {
     const { audit, archive } = this.#options;
-    const { records, names } = await this.#look();
-    const old = this.#outdated(records, names);
+    const { records, files } = await this.#look();
+    const old = this.#outdated(records, files);
     if (old.length === 0) return;
     const { folder } = this.#storage();
     const parameters = { file_names: old.map(({ fileName }) => fileName) };
@@ -344,8 +346,19 @@ export class Backups implements BackupAdministration {
   }
 }
 
-const absentMessage =
-  'Its archive is not in the folder, and may exist elsewhere. If no copy is left anywhere: holdfast backup delete ID --gone';
+/** Whether the file under its name goes with the record: its archive, what is left of that, or a link. Another archive stays. */
+function isOf(record: BackupRecord, files: FolderFiles): boolean {
+  const file = files.get(record.fileName);
+  const isAnother = file?.archiveId !== undefined && file.archiveId !== record.backupId;
+  return file !== undefined && (!isAnother || isInFolder(record, files));
+}
+
+function absentMessage({ fileName }: BackupRecord, files: FolderFiles): string {
+  const what = files.has(fileName)
+    ? 'What is in the folder under its name is not it:'
+    : 'Its archive is not in the folder:';
+  return `${what} it may exist elsewhere. If no copy is left anywhere: holdfast backup delete ID --gone`;
+}
 
 function busy(): HoldfastError {
   const message = 'Another backup or verification is under way. holdfast backup list shows it.';

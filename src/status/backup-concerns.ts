@@ -6,7 +6,7 @@ const futureMs = 10 * 60_000;
 /** What an operator should know of backups: each is a warning, and callers notice none of it. */
 export function backupTroubles(backups: BackupSummary | null, now: Date): string[] {
   if (backups === null) return [];
-  const { everyMs, lastComplete, isLastIncomplete, isLastRefused, absent } = backups;
+  const { everyMs, lastComplete, isLastIncomplete, isLastRefused, absent, unreadable } = backups;
   const troubles: string[] = [];
   const ageMs = lastComplete && now.getTime() - lastComplete.startTime.getTime();
   if (ageMs !== undefined && ageMs < -futureMs)
@@ -18,7 +18,18 @@ export function backupTroubles(backups: BackupSummary | null, now: Date): string
   if (isLastIncomplete) troubles.push('The last one failed, or lacks keys: holdfast backup list');
   if (isLastRefused) troubles.push('One was refused when it was verified last: holdfast backup list');
   if (absent > 0)
-    troubles.push(`${absent} archives are gone from the folder, and not by the service: holdfast backup list`);
+    troubles.push(
+      `${absent} archives are gone from the folder, or changed, and not by the service: holdfast backup list`,
+    );
+  if (unreadable.length > 0) {
+    const what = unreadable
+      .slice(0, 3)
+      .map((name) => JSON.stringify(name))
+      .join(', ');
+    troubles.push(
+      `${unreadable.length} names in the folder are links, or cannot be read: ${what}. Remove or mend them.`,
+    );
+  }
   return troubles;
 }
 

@@ -65,7 +65,7 @@ const withReplacement = (replacement: ServiceStatus['process']['replacement']): 
 });
 
 const record = { startTime: new Date(+now - 3_600_000) } as BackupRecord;
-const goodBackups = { isLastIncomplete: false, isLastRefused: false, absent: 0 };
+const goodBackups = { isLastIncomplete: false, isLastRefused: false, absent: 0, unreadable: [] };
 const withBackups = (change: Partial<BackupSummary>): ServiceStatus => ({
   ...well,
   backups: { everyMs: 3_600_000, lastComplete: record, lastVerified: record, ...goodBackups, ...change },

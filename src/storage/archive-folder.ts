@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { type ArchiveFolder, BackupStorageError, type NewArchive } from '../backup/ports.js';
+import { type FileHandle, lstat, open, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type ArchiveFolder, BackupStorageError, type FolderEntry, type NewArchive } from '../backup/ports.js';
 import { exposedBackupFolder } from './backup-folder.js';
 import { PartialFile } from './partial-file.js';
 
@@ -58,10 +58,35 @@ async function requireOwn(folder: string): Promise<void> {
   throw new BackupStorageError(`The backup folder ${folder} ${exposed.reason}: ${exposed.remedy}`);
 }
 
-async function list(folder: string): Promise<ReadonlySet<string>> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink());
-  return new Set(files.map(({ name }) => name).filter((name) => !name.startsWith('.')));
+async function list(folder: string): Promise<ReadonlyMap<string, FolderEntry>> {
+  const found = new Map<string, FolderEntry>();
+  for (const name of await readdir(folder)) {
+    const entry = partialName.test(name) ? undefined : await entryOf(join(folder, name));
+    if (entry !== undefined && !(entry.isLink && (await leadsInto(folder, join(folder, name))))) found.set(name, entry);
+  }
+  return found;
+}
+
+/** Undefined if it is gone, or neither a file nor a link. */
+async function entryOf(path: string): Promise<FolderEntry | undefined> {
+  const isGone = (error: NodeJS.ErrnoException): undefined => {
+    if (error.code !== 'ENOENT') throw error;
+  };
+  const found = await lstat(path, { bigint: true }).catch(isGone);
+  if (found === undefined || !(found.isFile() || found.isSymbolicLink())) return undefined;
+  const { dev, ino, size, mtimeNs, ctimeNs } = found;
+  const version = [dev, ino, size, mtimeNs, ctimeNs].join('/');
+  return { sizeBytes: Number(size), version, isLink: found.isSymbolicLink() };
+}
+
+/** A link to another file of the folder is no archive of its own. One that leads nowhere, or in a circle, is not known. */
+async function leadsInto(folder: string, link: string): Promise<boolean> {
+  try {
+    return dirname(await realpath(link)) === (await realpath(folder));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return false;
+  }
 }
 
 /** The names that `PartialFile` gives to archives and snapshots, with SQLite's files beside those. */

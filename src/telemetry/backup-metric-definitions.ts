@@ -44,7 +44,7 @@ export const backupGaugeDefinitions = {
   },
   backupAbsent: {
     name: 'holdfast_backup_absent_archives',
-    help: 'Archives whose file should be in the folder and is not.',
+    help: 'Archives whose file should be in the folder and is not, or is not as it was.',
     labels: [],
   },
 } as const satisfies Record<string, MetricDefinition>;

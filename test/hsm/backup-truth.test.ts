@@ -1,4 +1,13 @@
-import { copyFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, expect, test } from 'vitest';
@@ -113,6 +122,102 @@ test('an archive counts also when the clock was an hour slow or fast while it wa
   });
 });
 
+test('a file that was cut is no archive: it is named, makes no room, and goes only with the word that no copy is left', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here, { everyMs: 1, keep: 1 });
+  const { report, destroy } = await keyOf(here, backups);
+  const { backupId, fileName } = await ended(backups, await backups.startBackup());
+  await destroy();
+  await makeLater(here, backups);
+  truncateSync(join(here.folder, fileName), 100);
+  expect(await backups.find(backupId)).toMatchObject({ place: 'UNCERTAIN' });
+  expect(await codeOf(backups.remove(backupId, false))).toBe('KMS_INVALID_STATE');
+  expect(backups.summary).toMatchObject({ absent: 1 });
+  expect(await report()).toMatchObject({ complete: false });
+  await waitFor(() => backups.remove(backupId, true));
+  expect(readdirSync(here.folder)).not.toContain(fileName);
+  expect(await report()).toMatchObject({ complete: true });
+});
+
+test('a link is no archive, whatever it leads to: its removal does not make a deletion complete', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const { backupId, fileName } = await ended(backups, await backups.startBackup());
+  await destroy();
+  await makeLater(here, backups);
+  const target = join(here.on.folder, 'elsewhere');
+  renameSync(join(here.folder, fileName), target);
+  symlinkSync(target, join(here.folder, fileName));
+  expect(await backups.find(backupId)).toMatchObject({ place: 'UNCERTAIN' });
+  expect(await codeOf(backups.remove(backupId, false))).toBe('KMS_INVALID_STATE');
+  expect(await report()).toMatchObject({ complete: false });
+  rmSync(target);
+  await waitFor(() => backups.remove(backupId, true));
+  expect(readdirSync(here.folder)).not.toContain(fileName);
+  expect(await report()).toMatchObject({ complete: true });
+});
+
+test('a name that cannot be looked behind counts, is named, and keeps nothing else from its work', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const { fileName } = await ended(backups, await backups.startBackup());
+  await destroy();
+  symlinkSync('circle', join(here.folder, 'circle'));
+  symlinkSync(fileName, join(here.folder, 'newest'));
+  expect((await report()).retainingBackups.map((each) => each.fileName)).toEqual(['circle', fileName]);
+  expect(backups.summary).toMatchObject({ unreadable: [] });
+  renameSync(join(here.folder, fileName), join(here.folder, 'renamed'));
+  backups.start();
+  await waitFor(async () => {
+    expect((await report()).retainingBackups).toMatchObject([
+      { fileName: 'circle', place: 'UNCERTAIN' },
+      { fileName: 'newest', place: 'UNCERTAIN' },
+      { fileName: 'renamed', place: 'FOLDER' },
+    ]);
+  });
+  expect(backups.summary).toMatchObject({ unreadable: ['circle', 'newest'] });
+});
+
+test('an archive counts also under the name of another, and in a file that was looked at while it was empty', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  const first = await ended(backups, await backups.startBackup());
+  const target = join(here.on.folder, 'elsewhere');
+  renameSync(join(here.folder, first.fileName), target);
+  await destroy();
+  const second = await makeLater(here, backups);
+  await waitFor(() => backups.remove(first.backupId, true));
+  expect(await report()).toMatchObject({ complete: true });
+  const of = (fileName: string) => ({ backupId: first.backupId, fileName, place: 'FOLDER' });
+  copyFileSync(target, join(here.folder, second.fileName));
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [of(second.fileName)] });
+  rmSync(join(here.folder, second.fileName));
+  const bytes = readFileSync(target);
+  writeFileSync(join(here.folder, '.preallocated'), Buffer.alloc(bytes.length));
+  expect(await report()).toMatchObject({ complete: true });
+  writeFileSync(join(here.folder, '.preallocated'), bytes);
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [of('.preallocated')] });
+});
+
+test('nothing is believed of an archive that ends in the middle', async () => {
+  const here = await site(1);
+  const backups = backupsOf(here);
+  const { report, destroy } = await keyOf(here, backups);
+  await destroy();
+  // It says that it was begun long after, and is one that the catalog has.
+  const { fileName, backupId } = await makeLater(here, backups);
+  const bytes = readFileSync(join(here.folder, fileName));
+  writeFileSync(join(here.folder, 'cut'), bytes.subarray(0, -100));
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [{ fileName: 'cut' }] });
+  backups.start();
+  await waitFor(async () => expect(await here.on.catalog.listBackups(undefined, 10)).toHaveLength(2));
+  expect(await report()).toMatchObject({ complete: false, retainingBackups: [{ fileName: 'cut', place: 'FOLDER' }] });
+  expect(await backups.find(backupId)).toMatchObject({ state: 'COMPLETE', place: 'FOLDER', copiedTime: null });
+});
+
 test('a damaged archive counts until it is removed', async () => {
   const here = await site(1);
   const backups = backupsOf(here);
@@ -161,7 +266,13 @@ test('an archive that was read counts after its removal, until an operator says 
   await destroy();
   await makeLater(here, backups);
   await waitFor(() => backups.remove(backupId, false));
-  expect(await report()).toMatchObject({ complete: false, retainingBackups: [{ backupId, place: 'COPIED' }] });
+  expect(await report()).toMatchObject({
+    complete: false,
+    retainingBackups: [
+      { fileName: 'second', place: 'FOLDER' },
+      { backupId, fileName, place: 'COPIED' },
+    ],
+  });
   await waitFor(() => backups.remove(backupId, true));
   // What an operator says does not hide what is there.
   expect(await report()).toMatchObject({

@@ -295,6 +295,7 @@ const goodBackup: BackupRecord = {
   ...{ keyMaterials: 3, absentKeyMaterials: 0, generations: [], copiedTime: null, goneTime: null, unknownSince: null },
   ...{ verification: 'PASSED', verificationTime: new Date(200_000), verificationFailure: null },
 };
+const backupFiles = new Map([['a', { sizeBytes: 5_000, isReadable: true, archiveId: '1'.repeat(32) }]]);
 const failedBackup: BackupRecord = { ...goodBackup, state: 'FAILED', sizeBytes: null, verification: null };
 
 const sources = {
@@ -317,7 +318,7 @@ const sources = {
       ],
     },
   ],
-  backups: () => summaryOf([failedBackup, goodBackup], 3_600_000, new Set(['a'])),
+  backups: () => summaryOf([failedBackup, goodBackup], 3_600_000, backupFiles),
   loads: {
     memberLoad: () => ({ operationsPerSecond: 15, utilisation: 0.5, ceiling: 30 }),
     capacityOf: () => ({ limitDate: new Date(90_000) }),

@@ -44,7 +44,7 @@ async function record(hoursAgo: number, change: Partial<BackupRecord> = {}): Pro
     ...{ copiedTime: null, goneTime: null, unknownSince: null },
     ...change,
   });
-  writeFileSync(join(folder, backupId), '');
+  writeFileSync(join(folder, backupId), '1');
 }
 
 const statuses = async (change?: object): Promise<string[]> =>
@@ -80,7 +80,7 @@ test('an archive that is gone from the folder is not the newest', async () => {
   await record(2);
   rmSync(join(folder, Buffer.from('2'.padStart(16, '0')).toString('hex')));
   expect(await statuses()).toEqual([
-    'warn archives 1 are gone from the folder, and may exist elsewhere',
+    'warn archives 1 are gone from the folder, or changed, and may exist elsewhere',
     expect.stringMatching(/^ok the newest complete backup is of 2026-11-30T06:00/),
   ]);
 });

@@ -19,8 +19,8 @@ export async function checkBackups(configuration: Configuration, now: Date): Pro
   return recorded === undefined ? [] : newestBackup(backup, recorded, now);
 }
 
-async function filesIn(folder: string): Promise<ReadonlySet<string>> {
-  return existsSync(folder) ? archiveFolder(folder).list() : new Set();
+async function filesIn(folder: string): Promise<ReadonlyMap<string, { sizeBytes: number; isLink: boolean }>> {
+  return existsSync(folder) ? archiveFolder(folder).list() : new Map();
 }
 
 function withoutBackups({ clusters }: Configuration): Finding[] {
@@ -49,7 +49,7 @@ function newestBackup(
     failure.push(
       warn(
         'archives',
-        `${absent} are gone from the folder, and may exist elsewhere`,
+        `${absent} are gone from the folder, or changed, and may exist elsewhere`,
         'holdfast backup list says which',
       ),
     );

@@ -96,6 +96,7 @@ function everything(replacement: ProcessStatus['replacement']): ServiceStatus {
       isLastIncomplete: true,
       isLastRefused: true,
       absent: 3,
+      unreadable: ['circle'],
     },
     disks: (['audit', 'catalog'] as const).map((holds) => ({ holds, path: '/', freeBytes: 1, sizeBytes: 2 ** 43 })),
     certificates: certificateKinds.map((kind) => ({
