@@ -77,6 +77,8 @@ export interface ArchiveFolder {
   requireOwn(): Promise<void>;
   /** The files in it by name, but for partial ones, and links that lead to another of its files. */
   list(): Promise<ReadonlyMap<string, FolderEntry>>;
+  /** The names of archives of which there is only the partial file: nothing has ever had the name. */
+  unpublished(): Promise<ReadonlySet<string>>;
   /** Removes partial archives and snapshots, which a process that was killed has left. Only under the lease of backups. */
   removeAbandoned(): Promise<void>;
   /** Begins an archive. */

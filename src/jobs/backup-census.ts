@@ -116,14 +116,15 @@ export class BackupCensus {
     const { catalog, clock, folder } = this.#options;
     const running = (await catalog.listCurrentBackups()).filter(({ state }) => state === 'RUNNING');
     if (running.length === 0 || folder === undefined) return;
+    const unpublished = await folder.unpublished();
     await folder.removeAbandoned();
     const files = await this.files();
     for (const record of running) {
       const found = files.get(record.fileName)?.found;
       const isIts = found !== undefined && (found.manifest?.archive_id ?? record.backupId) === record.backupId;
-      const failed = { state: 'FAILED', endTime: clock.now(), failure: 'The process that made it has ended.' } as const;
+      const over = unpublished.has(record.fileName) ? failed : lost(record);
       await catalog.recordBackup(
-        isIts ? await recordOfFile(folder, found, record, this.#fresh()) : { ...record, ...failed },
+        isIts ? await recordOfFile(folder, found, record, this.#fresh()) : { ...record, ...over, endTime: clock.now() },
       );
     }
   }
@@ -187,6 +188,14 @@ export class BackupCensus {
   #fresh(): { backupId: string; now: Date } {
     return { backupId: this.#options.identifiers.materialId().slice(0, 32), now: this.#options.clock.now() };
   }
+}
+
+const failed = { state: 'FAILED', failure: 'The process that made it has ended.' } as const;
+
+/** Without its partial file nothing says that it never had its name: somebody may have moved it away since. */
+function lost({ startTime }: BackupRecord): Pick<BackupRecord, 'state' | 'failure' | 'unknownSince'> {
+  const failure = 'The process that made it has ended, and its archive may have been moved away.';
+  return { state: 'UNKNOWN', failure, unknownSince: startTime };
 }
 
 /** A file of which no record says what it is. */

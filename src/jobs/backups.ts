@@ -101,6 +101,8 @@ export class Backups implements BackupAdministration {
     const storage = this.#storage();
     await this.#recordWithArchive(backupId);
     await this.#begin(async (begun) => {
+      // Before the verification removes what partial files say.
+      await this.#endInterrupted();
       // Somebody may have removed it, or verified it, before this process had the lease.
       const record = await this.#recordWithArchive(backupId);
       this.#workshop.announce(backupId);

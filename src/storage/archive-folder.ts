@@ -15,6 +15,7 @@ export function archiveFolder(folder: string): ArchiveFolder {
   return {
     requireOwn: () => requireOwn(folder),
     list: () => inFolder(folder, () => list(folder)),
+    unpublished: () => inFolder(folder, () => unpublished(folder)),
     removeAbandoned: () => inFolder(folder, () => removeAbandoned(folder)),
     create: (name) => inFolder(folder, () => FileArchive.begin(pathOf(name))),
     async *read(name) {
@@ -92,6 +93,16 @@ async function leadsInto(folder: string, link: string): Promise<boolean> {
 /** The names that `PartialFile` gives to archives and snapshots, with SQLite's files beside those. */
 const partialName =
   /^\.(holdfast-[0-9TZ]+-[0-9a-f]{8}\.backup|catalog\.snapshot)\.\d+-[0-9a-f]{12}\.partial(-journal|-wal|-shm)?$/;
+
+/** A partial file with a second link has been published, wherever that is now. */
+async function unpublished(folder: string): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const name of await readdir(folder)) {
+    const [, archive, end] = partialName.exec(name) ?? [];
+    if (archive !== undefined && end === undefined && (await lstat(join(folder, name))).nlink === 1) found.add(archive);
+  }
+  return found;
+}
 
 /** Not by whether their process runs: another container has process ids of its own, and the lease says that none works here. */
 async function removeAbandoned(folder: string): Promise<void> {

@@ -49,13 +49,14 @@ test('one process at a time works on backups, and the one after a crash ends wha
   proceed();
   const record = await ended(busy, backupId);
   await waitFor(async () => expect(await codeOf(waiting.startVerification(backupId))).toBe('no error'));
+  await waitFor(async () => expect(await waiting.find(backupId)).toMatchObject({ verification: 'PASSED' }));
   // As a process that was killed leaves it.
-  await here.on.catalog.recordBackup({
-    ...record,
-    backupId: 'ee'.repeat(16),
-    ...{ fileName: 'another', state: 'RUNNING', endTime: null },
-  });
-  const left = `.holdfast-20260101T000000Z-eeeeeeee.backup.1-${'a'.repeat(12)}.partial`;
+  const running = { ...record, state: 'RUNNING', endTime: null, sizeBytes: null } as const;
+  const fileName = 'holdfast-20260101T000000Z-eeeeeeee.backup';
+  await here.on.catalog.recordBackup({ ...running, backupId: 'ee'.repeat(16), fileName });
+  // Its archive had its name, and was moved away before anybody looked.
+  await here.on.catalog.recordBackup({ ...running, backupId: 'dd'.repeat(16), fileName: 'moved' });
+  const left = `.${fileName}.1-${'a'.repeat(12)}.partial`;
   for (const name of [left, `.catalog.snapshot.1-${'a'.repeat(12)}.partial`])
     writeFileSync(join(here.folder, name), 'left');
   writeFileSync(join(here.folder, '.of-mine.partial'), 'mine');
@@ -65,6 +66,7 @@ test('one process at a time works on backups, and the one after a crash ends wha
     state: 'FAILED',
     failure: 'The process that made it has ended.',
   });
+  expect(await waiting.find('dd'.repeat(16))).toMatchObject({ state: 'UNKNOWN', place: 'UNKNOWN' });
   expect(readdirSync(here.folder).filter((name) => name.startsWith('.'))).toEqual(['.of-mine.partial']);
 });
 
