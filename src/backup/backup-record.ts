@@ -40,7 +40,10 @@ export interface BackupRecord {
   verificationFailure: string | null;
   /** When the service removed its archive. */
   removedTime: Date | null;
-  /** When somebody first read its archive, and so may have a copy elsewhere. */
+  /**
+   * When somebody first read its archive, and so may have a copy elsewhere; or when the catalog was restored: it does not know who
+   * read it since.
+   */
   copiedTime: Date | null;
   /** When an operator said that no copy of it is left anywhere. */
   goneTime: Date | null;

@@ -36,7 +36,8 @@ const places: Readonly<Record<string, string>> = {
   ARCHIVE_PLACE_MAKING: 'is being made',
   ARCHIVE_PLACE_ABSENT: 'is gone from the folder; may exist elsewhere',
   ARCHIVE_PLACE_UNCERTAIN: 'is not what has its name in the folder, or cannot be read; may exist elsewhere',
-  ARCHIVE_PLACE_COPIED: 'was removed; it was read before, so a copy may exist',
+  ARCHIVE_PLACE_COPIED:
+    'was removed; it was read before, or may have been before a restore of the catalog, so a copy may exist',
   ARCHIVE_PLACE_UNKNOWN: 'is not known to this catalog, which was restored',
 };
 

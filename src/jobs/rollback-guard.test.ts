@@ -135,7 +135,7 @@ it('a restored catalog takes over from whatever its members show, and its counts
   const { currentMaterialId } = await domain.newKey();
   const before = await domain.catalog.reserveEncryptions(currentMaterialId, 10);
   const { incarnationId } = await domain.catalog.readEpoch();
-  const taking = guard({ takesOver: true });
+  const taking = guard({ takesOver: ({ incarnationId: id }) => id !== '9'.repeat(32) });
   for (const [index, id] of ['d', 'e', 'f'].entries())
     expect(
       await taking.judge(member(`member-${index}`), [await witness({ incarnationId: id.repeat(32) })]),
@@ -143,6 +143,14 @@ it('a restored catalog takes over from whatever its members show, and its counts
   const { incarnationId: after, predecessorIds } = await domain.catalog.readEpoch();
   expect([after, predecessorIds.length]).toEqual([incarnationId, 3]);
   expect(await domain.catalog.reserveEncryptions(currentMaterialId, 1)).toBe(before + 1);
+  const later = await witness({ incarnationId: '9'.repeat(32) });
+  expect(await taking.judge(member('later'), [await witness({ incarnationId: '8'.repeat(32) }), later])).toContain(
+    'by another catalog',
+  );
+  expect((await domain.catalog.readEpoch()).predecessorIds).toHaveLength(3);
+  // Taking over clears no finding.
+  expect(await taking.judge(member('b'), [await witness({ incarnationId: 'a'.repeat(32) })])).toBeUndefined();
+  expect(await domain.catalog.findRollback()).toBeDefined();
   // A later state of itself shows that it was used since: that is no restore.
   expect(await taking.judge(member('a'), [await witness({ epoch: 2 ** 48 })])).toContain('was rolled back');
 });

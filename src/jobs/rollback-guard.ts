@@ -24,10 +24,10 @@ export interface RollbackGuardOptions {
    */
   acceptsRollback: boolean;
   /**
-   * Whether the catalog was restored and not used since. It takes over from every other catalog that a member shows, of
-   * whatever number: its counts were raised once, when it was restored. Left out: it was used.
+   * Whether the catalog, which was restored and not used since, takes over from the other catalog of this witness. It may from any
+   * number of them: its counts were raised once, when it was restored. Left out: it was used.
    */
-  takesOver?: boolean;
+  takesOver?: (witness: Witness) => boolean;
   /** A member's witness is missing, older, or not the only one: it has to be written again. */
   onUnwitnessed: (place: WitnessPlace, found: readonly Witness[], catalog: CatalogEpoch) => void;
   onBackgroundError: BackgroundErrorListener;
@@ -102,10 +102,10 @@ export class RollbackGuard {
   }
 
   async #refuse(place: WitnessPlace, witnesses: Unfollowed, epoch: CatalogEpoch): Promise<string | undefined> {
-    const { catalog, clock, onBackgroundError, acceptsRollback, takesOver = false } = this.#options;
+    const { catalog, clock, onBackgroundError, acceptsRollback, takesOver } = this.#options;
     // A later state of this very catalog shows that it was used: then it was rolled back, not restored.
     const areOthers = witnesses.every(({ incarnationId }) => incarnationId !== epoch.incarnationId);
-    if (takesOver && areOthers) {
+    if (takesOver !== undefined && areOthers && witnesses.every((witness) => takesOver(witness))) {
       await this.#accept(place, witnesses, epoch, (ids) => catalog.takeOverFrom(ids));
       return undefined;
     }
@@ -138,7 +138,7 @@ export class RollbackGuard {
       witness_incarnation: witness.incarnationId,
       other_incarnations: others.map(({ incarnationId }) => incarnationId),
       same_incarnation: witness.incarnationId === epoch.incarnationId,
-      was_restored: this.#options.takesOver === true,
+      was_restored: this.#options.takesOver !== undefined,
     };
     const incarnationIds = witnesses.map(({ incarnationId }) => incarnationId);
     await this.#options.audit.perform({ operation: 'AcceptRollback', resources: [], parameters }, () =>

@@ -27,9 +27,9 @@ export async function adaptRestored(
   predecessorIds: readonly string[],
   clock: Clock,
 ): Promise<RestoredCounts> {
-  await replaceIncarnation(transaction, predecessorIds);
-  // Before the record of time begins anew.
+  // Before the epochs and the record of time begin anew.
   await recordUnknownBackups(transaction, clock);
+  await replaceIncarnation(transaction, predecessorIds, clock.now());
   await holdDeletions(transaction, clock);
   // Their creates may have succeeded since: as intents they would be cleaned up, and the keys' material with them.
   const forgotten = await transaction.deleteFrom('intents').where('state', '=', 'open').executeTakeFirst();
@@ -58,11 +58,19 @@ export async function adaptRestored(
 
 /**
  * Archives that it does not know may hold keys that are deleted in it later: those that were begun after the copy was made,
- * for which one record stands, and those that were under way, perhaps the one that it came from.
+ * for which one record stands, and those that were under way, perhaps the one that it came from. Those that it knows may have
+ * been read since.
  */
 async function recordUnknownBackups(transaction: Transaction<CatalogSchema>, clock: Clock): Promise<void> {
   const now = clock.now().getTime();
-  const time = await transaction.selectFrom('time_record').select('last_seen_date').executeTakeFirst();
+  const { surelyMs, perhapsMs } = await lastUse(transaction);
+  await transaction
+    .updateTable('backups')
+    .set({ copied_date: now })
+    .where('state', 'in', ['COMPLETE', 'INCOMPLETE'])
+    .where('removed_date', 'is', null)
+    .where('copied_date', 'is', null)
+    .execute();
   await transaction
     .updateTable('backups')
     .set({
@@ -75,12 +83,34 @@ async function recordUnknownBackups(transaction: Transaction<CatalogSchema>, clo
     .insertInto('backups')
     .values({
       ...{ backup_id: randomBytes(16).toString('hex'), file_name: '', trigger_name: 'OPERATOR', state: 'FAILED' },
-      ...{ start_date: now, end_date: now, size_bytes: null, key_materials: 0, absent_key_materials: 0 },
+      // With a clock that was ahead, archives are of the future.
+      ...{
+        start_date: Math.max(now, perhapsMs),
+        end_date: now,
+        size_bytes: null,
+        key_materials: 0,
+        absent_key_materials: 0,
+      },
       ...{ generations: '[]', verification: null, verification_date: null, verification_failure: null },
-      ...{ removed_date: null, copied_date: null, gone_date: null, unknown_since_date: time?.last_seen_date ?? 0 },
+      ...{ removed_date: null, copied_date: null, gone_date: null, unknown_since_date: Math.min(now, surelyMs) },
       failure: 'The catalog was restored: archives that were begun after the copy was made are not known to it.',
     })
     .execute();
+}
+
+/**
+ * When the copy was in use last: surely, and perhaps. A start of the copy, which was refused, has seen the time anew and may have
+ * raised its epoch once, so the epoch before counts. Nothing is destroyed without a new epoch, so an early date costs little.
+ */
+async function lastUse(transaction: Transaction<CatalogSchema>): Promise<{ surelyMs: number; perhapsMs: number }> {
+  const time = await transaction.selectFrom('time_record').select('last_seen_date').executeTakeFirst();
+  const newestFirst = transaction.selectFrom('catalog_epochs').select('raised_date').orderBy('epoch', 'desc');
+  const [last, before] = await newestFirst.limit(2).execute();
+  const seenMs = time?.last_seen_date ?? 0;
+  return {
+    surelyMs: Math.min(seenMs, before?.raised_date ?? 0),
+    perhapsMs: Math.max(seenMs, last?.raised_date ?? 0),
+  };
 }
 
 /** It does not know which were cancelled since. */

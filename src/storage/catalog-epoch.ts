@@ -20,19 +20,24 @@ export async function readEpoch(tables: Kysely<CatalogSchema>): Promise<CatalogE
 
 /**
  * A new incarnation, which follows the present one, those that it followed, and the given ones. Its members have no
- * witness yet: the next round writes them all.
+ * witness yet: the next round writes them all. Its first epoch begins now.
  */
 export async function replaceIncarnation(
   transaction: Transaction<CatalogSchema>,
   predecessorIds: readonly string[],
+  now: Date,
 ): Promise<void> {
-  const { incarnationId } = await readEpoch(transaction);
+  const { incarnationId, epoch } = await readEpoch(transaction);
   await follow(transaction, [incarnationId, ...predecessorIds]);
   const incarnation = randomBytes(16).toString('hex');
   await transaction.updateTable('catalog_metadata').set({ incarnation_id: incarnation }).execute();
   await transaction
     .updateTable('catalog_epoch')
     .set((columns) => ({ epoch: columns('epoch', '+', 1), rollback_date: null, rollback_message: null }))
+    .execute();
+  await transaction
+    .insertInto('catalog_epochs')
+    .values({ epoch: epoch + 1, raised_date: now.getTime() })
     .execute();
   await transaction.deleteFrom('member_witnesses').execute();
 }

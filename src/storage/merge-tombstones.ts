@@ -16,11 +16,11 @@ interface Tombstones {
   /** Encryptions that were reserved under each material. */
   counts: object[];
   /** What a report of a deletion must name. */
-  backups: { state: string; start_date: number }[];
+  backups: { state: string; start_date: number; removed_date: number | null; copied_date?: number | null }[];
   /** Its incarnation, and those that it follows. */
   incarnationIds: string[];
-  /** When it was last in use; 0 if it does not say. */
-  lastSeenMs: number;
+  /** When it was surely in use, as of the epoch before its last one; 0 if it does not say. */
+  lastUseMs: number;
 }
 
 /**
@@ -41,7 +41,7 @@ export async function mergeTombstones(
   const tombstones = readTombstones(file);
   const connection = openConnection(restored, busyTimeoutMs);
   try {
-    connection.transaction(() => write(connection, tombstones))();
+    connection.transaction(() => write(connection, tombstones, clock.now().getTime()))();
     connection.pragma('journal_mode = DELETE');
   } finally {
     connection.close();
@@ -59,6 +59,9 @@ function readTombstones(file: string): Tombstones {
       ? all<{ id: string }>('select incarnation_id as id from catalog_predecessors')
       : [];
     const [seen] = all<{ ms: number }>('select last_seen_date as ms from time_record');
+    const [, before] = tables.includes('catalog_epochs')
+      ? all<{ ms: number }>('select raised_date as ms from catalog_epochs order by epoch desc limit 2')
+      : [];
     const own = all<{ id: string }>('select incarnation_id as id from catalog_metadata');
     return {
       keys: all(`select * from keys where ${deleted}`),
@@ -69,14 +72,14 @@ function readTombstones(file: string): Tombstones {
       counts: all('select material_id, reserved_encryptions from encryption_reservations'),
       backups: tables.includes('backups') ? all('select * from backups') : [],
       incarnationIds: [...own, ...predecessors].map(({ id }) => id),
-      lastSeenMs: seen?.ms ?? 0,
+      lastUseMs: Math.min(seen?.ms ?? 0, before?.ms ?? 0),
     };
   } finally {
     connection.close();
   }
 }
 
-function write(connection: Sqlite.Database, newer: Tombstones): void {
+function write(connection: Sqlite.Database, newer: Tombstones, nowMs: number): void {
   const { keys, materials, intents, counts } = newer;
   connection.pragma('defer_foreign_keys = on');
   const dropAliases = connection.prepare(
@@ -88,7 +91,7 @@ function write(connection: Sqlite.Database, newer: Tombstones): void {
   }
   for (const material of materials) put(connection, 'materials', material, ['material_id'], ['destroyed_date']);
   for (const intent of intents) put(connection, 'intents', intent, ['material_id'], ['state']);
-  mergeBackups(connection, newer);
+  mergeBackups(connection, newer, nowMs);
   // Counts never fall (invariant 9), and the newer catalog knows them.
   const raise = connection.prepare(
     `update encryption_reservations set reserved_encryptions = max(reserved_encryptions, @reserved_encryptions)
@@ -100,19 +103,29 @@ function write(connection: Sqlite.Database, newer: Tombstones): void {
 }
 
 /** The columns that a catalog of schema 9 or 10 does not have. */
-const noCopies = { copied_date: null, gone_date: null, unknown_since_date: null };
+const noCopies = { copied_date: null as number | null, gone_date: null, unknown_since_date: null };
 
 /**
- * The restored catalog says that archives may exist which it does not know. A newer catalog of the same line knows all that
- * were begun until it was lost, and nothing was begun without a catalog. What was under way in it is unknown even so.
+ * The restored catalog says that archives may exist which it does not know. A newer catalog of the same line knows those that
+ * were begun until it was last in use. It may be a copy itself, so that later ones stay unknown, and anybody may have read since what it
+ * has in the folder. What was under way in it is unknown even so.
  */
-function mergeBackups(connection: Sqlite.Database, { incarnationIds, lastSeenMs, backups }: Tombstones): void {
+function mergeBackups(
+  connection: Sqlite.Database,
+  { incarnationIds, lastUseMs, backups }: Tombstones,
+  nowMs: number,
+): void {
   const followed = connection.prepare('select incarnation_id from catalog_predecessors').pluck().all();
-  const dropGap = connection.prepare("delete from backups where file_name = '' and unknown_since_date <= ?");
-  const isNewer = followed.some((id) => incarnationIds.includes(String(id))) && dropGap.run(lastSeenMs).changes > 0;
+  const shortenGap = connection.prepare(
+    `update backups set unknown_since_date = min(start_date, @lastUseMs)
+     where file_name = '' and gone_date is null and unknown_since_date < @lastUseMs`,
+  );
+  const isOfLine = followed.some((id) => incarnationIds.includes(String(id)));
+  const isNewer = isOfLine && shortenGap.run({ lastUseMs }).changes > 0;
   for (const backup of backups) {
     const cut = backup.state === 'RUNNING' ? { state: 'FAILED', unknown_since_date: backup.start_date } : {};
     const row = { ...noCopies, ...backup, ...cut };
+    if (row.state !== 'FAILED' && row.removed_date === null) row.copied_date ??= nowMs;
     put(connection, 'backups', row, ['backup_id'], isNewer ? Object.keys(row) : ['backup_id']);
   }
 }

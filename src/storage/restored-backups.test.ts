@@ -1,6 +1,7 @@
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestCatalog } from '../../test/catalog-file.js';
 import { owner } from '../../test/contract/catalog-records.js';
@@ -40,7 +41,21 @@ const record = (change: Partial<BackupRecord> = {}): BackupRecord => ({
 });
 const complete = (change: Partial<BackupRecord>): BackupRecord =>
   record({ state: 'COMPLETE', endTime: clock.now(), sizeBytes: 3, ...change });
-const beInUse = (): Promise<unknown> => catalog.changeTimeRecord((known) => recordAfter(known, readTime(clock)));
+async function beInUse(): Promise<void> {
+  await catalog.changeTimeRecord((known) => recordAfter(known, readTime(clock)));
+  for (const _ of ['before', 'last']) raiseEpoch(path);
+}
+
+function raiseEpoch(file: string): void {
+  change(file, 'update catalog_epoch set epoch = epoch + 1, raised_date = @now');
+  change(file, 'insert into catalog_epochs select epoch, @now from catalog_epoch');
+}
+
+function change(file: string, statement: string): void {
+  const database = new Sqlite(file);
+  database.prepare(statement).run({ now: clock.now().getTime() });
+  database.close();
+}
 
 /** The catalog is copied while a backup runs, and goes on for an hour. */
 async function loseCatalog(): Promise<{ usedAt: Date; begunAt: Date; later: BackupRecord }> {
@@ -80,10 +95,44 @@ test('the backup that was under way may have an archive, and so may all that wer
   ]);
 });
 
-test('with the lost catalog at hand, all of its archives are known', async () => {
+test('with the lost catalog at hand, all of its archives are known, and what it cannot know is said', async () => {
   const { later } = await loseCatalog();
+  const lostAt = clock.now();
   const found = await restore(join(folder, 'lost.db'));
-  expect(found).toEqual([later, expect.objectContaining({ fileName: 'a', state: 'COMPLETE', sizeBytes: 3 })]);
+  expect(found).toEqual([
+    expect.objectContaining({ fileName: '', state: 'UNKNOWN', startTime: clock.now(), unknownSince: lostAt }),
+    later,
+    expect.objectContaining({ fileName: 'a', state: 'COMPLETE', sizeBytes: 3, copiedTime: clock.now() }),
+  ]);
+});
+
+test('an archive that was there may have been read since the copy', async () => {
+  const [there, removed] = [complete({}), complete({ backupId: '12'.repeat(16), removedTime: clock.now() })];
+  await catalog.recordBackup(there);
+  await catalog.recordBackup(removed);
+  await backupCatalog(path, copy, () => undefined);
+  await catalog.close();
+  rmSync(path);
+  expect(await restore()).toContainEqual({ ...there, copiedTime: clock.now() });
+  expect(await catalog.findBackup(removed.backupId)).toEqual(removed);
+});
+
+test.each<[string, () => void]>([
+  ['saw the time anew', () => change(copy, 'update time_record set last_seen_date = @now')],
+  ['raised its epoch', () => raiseEpoch(copy)],
+])('a start of the copy that %s shortens nothing', async (_, start) => {
+  const { usedAt } = await loseCatalog();
+  start();
+  expect(await restore()).toMatchObject([{ fileName: '', unknownSince: usedAt }, { fileName: 'a' }]);
+});
+
+test('a clock that was ahead: from now until the time that the copy had', async () => {
+  await loseCatalog();
+  const aheadMs = clock.now().getTime() + 3_600_000;
+  change(copy, `update time_record set last_seen_date = max(@now, ${aheadMs})`);
+  change(copy, `update catalog_epochs set raised_date = max(@now, ${aheadMs})`);
+  const [gap] = await restore();
+  expect(gap).toMatchObject({ fileName: '', unknownSince: clock.now(), startTime: new Date(aheadMs) });
 });
 
 test('an older catalog says nothing of what came after it', async () => {

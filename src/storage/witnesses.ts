@@ -26,11 +26,7 @@ export function witnessCatalog(database: CatalogDatabase, clock: Clock): Witness
       await database.write((transaction) => adaptRestored(transaction, incarnationIds, clock));
     },
     async takeOverFrom(incarnationIds) {
-      await database.write(async (transaction) => {
-        await follow(transaction, incarnationIds);
-        const none = { rollback_date: null, rollback_message: null };
-        await transaction.updateTable('catalog_epoch').set(none).execute();
-      });
+      await database.write((transaction) => follow(transaction, incarnationIds));
     },
   };
 }

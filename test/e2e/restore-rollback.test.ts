@@ -1,4 +1,5 @@
 /** Restores where the members have seen other catalogs since, or show forged witnesses. */
+import { copyFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { plantWitness } from './token-witness.js';
@@ -96,4 +97,22 @@ it('a catalog that was used since is not taken for a restored one', async () => 
   await plantWitness(two.wrapped.member(1).hsm, two.wrapped.deployment.defaultCluster, foreign(7));
   const { outcome } = await two.restore(archive);
   expect([outcome.exitCode, outcome.stderr]).toEqual([5, expect.stringContaining('by another catalog') as string]);
+});
+
+it('a copy of a restored catalog from before it was used takes over from no later one', async () => {
+  two.loseCatalog();
+  expect((await two.restore(archive)).outcome.exitCode).toBe(0);
+  const unused = `${two.catalogPath}.unused`;
+  copyFileSync(two.catalogPath, unused);
+  await expectServed();
+  two.loseCatalog();
+  expect((await two.restore(archive)).outcome.exitCode).toBe(0);
+  await expectServed();
+  two.loseCatalog();
+  copyFileSync(unused, two.catalogPath);
+  // The second run finds what the first one recorded.
+  for (let run = 0; run < 2; run += 1) {
+    const { outcome } = await two.restore(archive);
+    expect([outcome.exitCode, outcome.stderr]).toEqual([5, expect.stringContaining('by another catalog') as string]);
+  }
 });

@@ -6,6 +6,7 @@ import { type RestoredMember, restoreKeys } from '../../jobs/restore-keys.js';
 import { type VerifiedArchive, verifyArchive } from '../../backup/verify-archive.js';
 import type { Clock } from '../../clock.js';
 import type { HsmCluster } from '../../clusters/hsm-cluster.js';
+import type { Witness } from '../../clusters/witness.js';
 import { systemClock } from '../../clock-system.js';
 import type { OperatorClustersTools } from '../../composition/operator-clusters.js';
 import { catalogOwner, configuredCatalogProblem } from '../../composition/configured-catalog.js';
@@ -160,7 +161,7 @@ class Restore {
     const { archive, chosen } = this.#parts;
     const clusterIds = chosen.wanted.map(({ cluster_id }) => cluster_id);
     const unknownKeys = await countUnknownKeys(archive, clusterIds, catalog);
-    const rollback = (await isUnusedSinceRestore(catalog)) ? undefined : await catalog.findRollback();
+    const rollback = await catalog.findRollback();
     if (rollback !== undefined) throw new CliError(exitCodes.checkFailed, 'CATALOG_ROLLED_BACK', rollback.message);
     const verified = await this.#verify(catalog, 'in-use');
     return { ...this.#result(undefined, verified, await this.#restoreKeys(catalog, 'in-use')), unknownKeys };
@@ -301,12 +302,16 @@ class Restore {
   /** To restore a catalog is to accept that it is older than what the members saw last. A member may have been away then. */
   async #guard(catalog: SqliteCatalog, kind: CatalogKind): Promise<OperatorClustersTools['guard']> {
     const { audit, options } = this.#parts;
-    const isUnused = kind === 'in-use' && (await isUnusedSinceRestore(catalog));
+    const restoredDate = kind === 'in-use' ? await unusedSinceRestore(catalog) : undefined;
     // A dry run of what would take over writes nothing into a catalog that is there.
-    if (isUnused && options.dryRun === true) return trusting;
+    if (restoredDate !== undefined && options.dryRun === true) return trusting;
     const { failed: onBackgroundError } = this.#steps;
-    const takesOver = kind === 'restored' || isUnused;
-    const judging = { catalog, audit, clock: this.#clock, takesOver, onBackgroundError };
+    const isUntil =
+      restoredDate === undefined
+        ? undefined
+        : ({ epochDate }: Witness): boolean => epochDate.getTime() <= restoredDate.getTime();
+    const takesOver = kind === 'restored' ? () => true : isUntil;
+    const judging = { catalog, audit, clock: this.#clock, onBackgroundError, ...(takesOver && { takesOver }) };
     return new RollbackGuard({ ...judging, acceptsRollback: false, onUnwitnessed: () => undefined });
   }
 
@@ -347,10 +352,14 @@ const never = new AbortController().signal;
 /** Judges nothing. */
 const trusting: OperatorClustersTools['guard'] = { judge: () => Promise.resolve(undefined) };
 
-/** Whether the catalog follows another and no service has written a witness of it yet. */
-async function isUnusedSinceRestore(catalog: SqliteCatalog): Promise<boolean> {
-  const { predecessorIds } = await catalog.readEpoch();
-  return predecessorIds.length > 0 && (await catalog.listMemberWitnesses()).length === 0;
+/**
+ * When the catalog was restored, if no service has written a witness of it yet; undefined if one has, or it is of no restore. That
+ * may be a copy of a restored catalog from before it was used: a witness of another catalog from after that date is newer.
+ */
+async function unusedSinceRestore(catalog: SqliteCatalog): Promise<Date | undefined> {
+  const { predecessorIds, epoch } = await catalog.readEpoch();
+  const isUnused = predecessorIds.length > 0 && (await catalog.listMemberWitnesses()).length === 0;
+  return isUnused ? catalog.findEpochDate(epoch) : undefined;
 }
 
 function tombstonesUnused(path: string): CliError {
