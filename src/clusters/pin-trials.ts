@@ -50,8 +50,10 @@ export interface MemberPlace {
 /** The member that did not accept a PIN, and why. */
 export interface PinTrialFailure {
   memberName: string;
-  /** `INVALID_CREDENTIALS`: its token refused the PIN. Anything else says nothing of the PIN. */
+  /** Only `INVALID_CREDENTIALS` says something of the PIN: it was refused, has expired, or an attempt was lost. */
   errorCode: ConnectionErrorCode;
+  /** Its token has judged the PIN, and refused it: it has another one. */
+  isWrongPin: boolean;
   /** Whether the cause may pass without an operator. */
   transient: boolean;
   /** For the log. */

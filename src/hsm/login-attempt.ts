@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.js';
 import type { Presence } from '../coordination/presence.js';
 import type { Claimant, LoginAttempts } from '../keystores/catalog.js';
+import { attemptState } from './attempt-state.js';
 import { isNativeFailure } from './failure.js';
 import { presentClaimant } from './lock-domain.js';
 import { loginAnswer } from './login-answers.js';
@@ -72,8 +73,12 @@ async function tryClaimed<T>(
     result = await work();
   } catch (error) {
     const outcome = attemptOutcome(error, tools.returnValues);
+    const thrown = isNativeFailure(error) ? memberOpenError(error, tools.returnValues, token) : error;
+    // First: a process that dies in between leaves a claim that is open, and not one that says that the PIN is wrong.
+    if (outcome === 'failed' && thrown instanceof MemberOpenError && !thrown.isWrongPin)
+      await tools.loginAttempts.record(token.serialNumber, unclearVersionOf(credentialVersion), claimant, outcome);
     if (outcome !== 'unknown') await record(outcome);
-    throw isNativeFailure(error) ? memberOpenError(error, tools.returnValues, token) : error;
+    throw thrown;
   }
   await record('succeeded');
   return result;
@@ -126,7 +131,18 @@ async function claimAttempt(
     ? await loginAttempts.reclaim(serialNumber, credentialVersion, claimant, clock.now())
     : claim;
   if (outcome === 'claimed') return claimant;
-  throw outcome === 'in-progress' ? triedElsewhere(token) : refusedBefore(token);
+  throw outcome === 'in-progress'
+    ? triedElsewhere(token)
+    : refusedBefore(token, outcome === 'failed' && !(await wasUnclear(tools, token, credentialVersion)));
+}
+
+async function wasUnclear(tools: LoginTools, token: AttemptedToken, credentialVersion: string): Promise<boolean> {
+  return (await attemptState(tools.loginAttempts, token, unclearVersionOf(credentialVersion))) !== undefined;
+}
+
+/** Names an attempt that a token refused with an answer other than that the PIN is wrong. */
+function unclearVersionOf(credentialVersion: string): string {
+  return `${credentialVersion}:unclear`;
 }
 
 function triedElsewhere(token: AttemptedToken): MemberOpenError {
@@ -134,9 +150,10 @@ function triedElsewhere(token: AttemptedToken): MemberOpenError {
   return new MemberOpenError('NETWORK_ERRORS', true, message, { token });
 }
 
-function refusedBefore(token: AttemptedToken): MemberOpenError {
+/** @param isWrongPin false: nobody knows whether the token has judged the PIN; its low PIN count may come from another one. */
+function refusedBefore(token: AttemptedToken, isWrongPin: boolean): MemberOpenError {
   const message = `Token '${token.label}' refused this PIN before; it is not tried again until it is changed.`;
-  return new MemberOpenError('INVALID_CREDENTIALS', false, message, { token });
+  return new MemberOpenError('INVALID_CREDENTIALS', false, message, { token, isWrongPin });
 }
 
 /**

@@ -3,6 +3,9 @@ import { loginAnswer } from './login-answers.js';
 import type { NativeFailure, NativeTokenInfo } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
+/** CKR_PIN_INCORRECT, PKCS#11 v2.40 §5.1.5: the only answer that says that the token has another PIN. */
+const pinIncorrect = 0xa0;
+
 /** A token's names and flags, as they are when a PIN is about to be tried. */
 export type AttemptedToken = Pick<NativeTokenInfo, 'label' | 'serialNumber' | 'flags'>;
 
@@ -16,6 +19,11 @@ export class MemberOpenError extends Error {
   readonly token: AttemptedToken | undefined;
   /** The login was not tried, because an earlier login still hangs in the module. */
   readonly behindHungLogin: boolean;
+  /**
+   * The token has said that this is not its PIN, now or before. False if it answered anything else, for which the PIN is not
+   * tried again either, and for an attempt whose outcome nobody knows.
+   */
+  readonly isWrongPin: boolean;
 
   /** The token itself has just judged the PIN, and refused it. */
   get tokenRefusedPin(): boolean {
@@ -26,13 +34,14 @@ export class MemberOpenError extends Error {
     errorCode: ConnectionErrorCode,
     transient: boolean,
     message: string,
-    { cause, token, behindHungLogin = false }: OpenFailureDetails = {},
+    { cause, token, behindHungLogin = false, isWrongPin = false }: OpenFailureDetails = {},
   ) {
     super(message, { cause });
     this.errorCode = errorCode;
     this.transient = transient;
     this.token = token;
     this.behindHungLogin = behindHungLogin;
+    this.isWrongPin = isWrongPin;
   }
 }
 
@@ -40,6 +49,7 @@ interface OpenFailureDetails {
   cause?: unknown;
   token?: AttemptedToken | undefined;
   behindHungLogin?: boolean;
+  isWrongPin?: boolean;
 }
 
 /** The error for a failure to open a member. @param token the token of the failed login, if it came that far */
@@ -48,11 +58,11 @@ export function memberOpenError(
   returnValues: ReturnValues,
   token?: AttemptedToken,
 ): MemberOpenError {
-  const told = (errorCode: ConnectionErrorCode, transient: boolean) =>
-    new MemberOpenError(errorCode, transient, failure.message, { cause: failure, token });
+  const told = (errorCode: ConnectionErrorCode, transient: boolean, isWrongPin = false) =>
+    new MemberOpenError(errorCode, transient, failure.message, { cause: failure, token, isWrongPin });
   if (failure.kind === 'rv' && failure.functionName === 'C_Login') {
     const { errorCode, transient } = loginAnswer(returnValues(failure.rv));
-    return told(errorCode, transient);
+    return told(errorCode, transient, failure.rv === pinIncorrect);
   }
   if (failure.kind === 'token-missing') return told('CLUSTER_NOT_FOUND', true);
   if (failure.kind === 'module') return told('INTERNAL_ERROR', true);

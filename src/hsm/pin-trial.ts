@@ -93,15 +93,15 @@ export class ConfiguredPinTrials implements PinTrials, PinChanges {
     const member = this.#membersOf(clusterId).find(({ name }) => name === memberName);
     if (member === undefined) {
       const cause = new Error(`Member ${memberName} is no longer in the configuration.`);
-      return { memberName, errorCode: 'CLUSTER_NOT_FOUND', transient: false, cause };
+      return { memberName, errorCode: 'CLUSTER_NOT_FOUND', isWrongPin: false, transient: false, cause };
     }
     try {
       await work(member);
       return undefined;
     } catch (cause) {
       if (!(cause instanceof MemberOpenError)) throw cause;
-      const { errorCode, transient } = cause;
-      return { memberName, errorCode, transient, cause };
+      const { errorCode, transient, isWrongPin } = cause;
+      return { memberName, errorCode, isWrongPin, transient, cause };
     }
   }
 }

@@ -27,12 +27,17 @@ interface Token {
   wrongLogins: number;
   isAway: boolean;
   setPin: 'obeys' | 'refuses' | 'lies';
+  /** What it answers to a login with the right PIN instead of success. */
+  hasExpired: boolean;
 }
 
 /** Tokens behind the port, with its promise: a name that was refused is not tried again. */
 class FakeTokens implements PinChanges {
   readonly tokens = new Map<string, Token>(
-    memberNames.map((name) => [name, { pin: oldPin, wrongLogins: 0, isAway: false, setPin: 'obeys' }]),
+    memberNames.map((name) => [
+      name,
+      { pin: oldPin, wrongLogins: 0, isAway: false, setPin: 'obeys', hasExpired: false },
+    ]),
   );
   readonly refused = new Set<string>();
   /** Called at every step of every process: throws to end the service there. */
@@ -80,18 +85,23 @@ class FakeTokens implements PinChanges {
   #logIn(memberName: string, { pin, credentialVersion }: NamedPin): PinTrialFailure | undefined {
     const token = this.token(memberName);
     const name = `${memberName} ${credentialVersion}`;
-    if (this.refused.has(name)) return failed(memberName, 'INVALID_CREDENTIALS', false);
+    if (token.hasExpired) return failed(memberName, 'INVALID_CREDENTIALS', false);
+    if (this.refused.has(name)) return wrong(memberName);
     if (textOf(pin) === token.pin) return undefined;
     this.refused.add(name);
     token.wrongLogins += 1;
-    return failed(memberName, 'INVALID_CREDENTIALS', false);
+    return wrong(memberName);
   }
 }
 
 const textOf = (pin: Secret): string => new TextDecoder().decode(pin.reveal());
 
 function failed(memberName: string, errorCode: PinTrialFailure['errorCode'], transient: boolean): PinTrialFailure {
-  return { memberName, errorCode, transient, cause: new Error(errorCode) };
+  return { memberName, errorCode, isWrongPin: false, transient, cause: new Error(errorCode) };
+}
+
+function wrong(memberName: string): PinTrialFailure {
+  return { ...failed(memberName, 'INVALID_CREDENTIALS', false), isWrongPin: true };
 }
 
 let folder: string;
@@ -119,6 +129,11 @@ async function prepare(file: string): Promise<void> {
     ...{ connectionState: 'CONNECTED', connectionErrorCode: null },
   };
   await catalog.createStore(store, 10);
+  await begin();
+}
+
+/** Records a rotation to the new PIN that no member has begun. */
+async function begin(): Promise<void> {
   const members = memberNames.map((memberName) => ({ memberName, phase: 'old' as const, round: 0 }));
   const rotation = { ...place, passwordVersion: 2, password: sealed(newPin, 2), startedDate: clock.now(), members };
   expect(await catalog.beginPinRotation(rotation)).toBe(true);
@@ -228,6 +243,33 @@ describe('a member that does not change its PIN', () => {
     expect(await advance()).toMatchObject({ memberName: 'a' });
     expect(pins()).toEqual(memberNames.map(() => oldPin));
     expect(wrongLogins()).toEqual([1, 0, 0]);
+  });
+
+  test('and lies again in the next rotation, which has names of its own: it is not lost, and the third succeeds', async () => {
+    for (let rotation = 0; rotation < 2; rotation += 1) {
+      tokens.token('a').setPin = 'lies';
+      expect(await advance()).toMatchObject({ memberName: 'a', transient: false });
+      clock.advance(1);
+      await begin();
+    }
+    tokens.token('a').setPin = 'obeys';
+    expect(await advance()).toBeUndefined();
+    await expectComplete();
+    expect(wrongLogins()).toEqual([2, 0, 0]);
+  });
+
+  test('because its PIN has expired: the other one is not tried, and the other members go on', async () => {
+    const token = tokens.token('a');
+    tokens.step = () => {
+      token.hasExpired = token.pin === newPin;
+    };
+    expect(await advance()).toMatchObject({ memberName: 'a' });
+    expect(await phases()).toEqual({ a: 'changing', b: 'new', c: 'new' });
+    expect(wrongLogins()).toEqual([0, 0, 0]);
+    tokens.step = () => undefined;
+    token.hasExpired = false;
+    expect(await advance()).toBeUndefined();
+    await expectComplete();
   });
 
   test('and has neither PIN: none is tried again', async () => {

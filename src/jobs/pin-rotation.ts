@@ -186,7 +186,8 @@ export class PinRotations implements PinRotationWork {
         await catalog.changePinPhase(record, 'changing', phase);
         return phase;
       }
-      if (failure.errorCode !== 'INVALID_CREDENTIALS') return failure;
+      // Another PIN may be tried only if the token has said that it has not this one. The other members go on.
+      if (!failure.isWrongPin) return { ...failure, transient: true };
     }
     await catalog.changePinPhase(record, 'changing', 'lost');
     return 'lost';
@@ -198,7 +199,7 @@ export class PinRotations implements PinRotationWork {
 
   #unseal(present: SealedPin, rotation: PinRotation): RotationPins {
     const { passwordSealer } = this.#tools;
-    return new RotationPins(unsealedPin(passwordSealer, present), unsealedPin(passwordSealer, rotation));
+    return new RotationPins(rotation, unsealedPin(passwordSealer, present), unsealedPin(passwordSealer, rotation));
   }
 }
 
@@ -206,8 +207,10 @@ export class PinRotations implements PinRotationWork {
 class RotationPins implements Disposable {
   readonly present: NamedPin;
   readonly next: NamedPin;
+  readonly #rotation: PinRotation;
 
-  constructor(present: NamedPin, next: NamedPin) {
+  constructor(rotation: PinRotation, present: NamedPin, next: NamedPin) {
+    this.#rotation = rotation;
     this.present = present;
     this.next = next;
   }
@@ -216,7 +219,7 @@ class RotationPins implements Disposable {
   inOrder(first: 'old' | 'new', round: number): readonly { phase: 'old' | 'new'; pin: NamedPin }[] {
     const named = ({ pin, credentialVersion }: NamedPin): NamedPin => ({
       pin,
-      credentialVersion: settledVersionOf(credentialVersion, round),
+      credentialVersion: settledVersionOf(credentialVersion, this.#rotation, round),
     });
     const both = [
       { phase: 'new' as const, pin: named(this.next) },
@@ -245,10 +248,10 @@ async function phaseOf(
 
 function lost(memberName: string): PinTrialFailure {
   const cause = new Error(`Member ${memberName} refused both the old and the new PIN.`);
-  return { memberName, errorCode: 'INVALID_CREDENTIALS', transient: true, cause };
+  return { memberName, errorCode: 'INVALID_CREDENTIALS', isWrongPin: true, transient: true, cause };
 }
 
 function unchanged(memberName: string): PinTrialFailure {
   const cause = new Error(`Member ${memberName} said that it has the new PIN, and refuses it.`);
-  return { memberName, errorCode: 'NETWORK_ERRORS', transient: false, cause };
+  return { memberName, errorCode: 'NETWORK_ERRORS', isWrongPin: false, transient: false, cause };
 }

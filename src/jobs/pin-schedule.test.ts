@@ -169,7 +169,13 @@ test('none is begun while a member is away, a rotation is open, or the store is 
 
 test('one that fails is shown, and tried again after a day and not before, by any process', async () => {
   clock.advance(31 * dayMs);
-  failure = { memberName: 'b', errorCode: 'NETWORK_ERRORS', transient: false, cause: new Error('CKR_PIN_LEN_RANGE') };
+  failure = {
+    memberName: 'b',
+    errorCode: 'NETWORK_ERRORS',
+    transient: false,
+    isWrongPin: false,
+    cause: new Error('CKR_PIN_LEN_RANGE'),
+  };
   const failing = schedule();
   await failing.runNow();
   expect(failing.statusOf(await connection())).toMatchObject({ rotationFailed: true });

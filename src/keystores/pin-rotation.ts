@@ -21,14 +21,19 @@ export interface PinRotationMember {
 }
 
 /**
- * Names a PIN, for `LoginAttempts`, that is tried on a member in phase `changing` to find out which one it has: in each round it
- * may be tried once.
+ * Names a PIN, for `LoginAttempts`, that is tried on a member in phase `changing` to find out which one it has: in each round of
+ * a rotation it may be tried once. A rotation that was given up leaves its version to the next one, so the version alone would
+ * give a PIN the name of one that was refused.
  */
-export function settledVersionOf(credentialVersion: string, round: number): string {
-  return `${settledVersionStart(credentialVersion)}${round}`;
+export function settledVersionOf(
+  credentialVersion: string,
+  { startedDate }: Pick<PinRotation, 'startedDate'>,
+  round: number,
+): string {
+  return `${settledVersionStart(credentialVersion)}${startedDate.getTime()}:${round}`;
 }
 
-/** The start of these names, in all rounds. */
+/** The start of these names, in all rotations and rounds. */
 export function settledVersionStart(credentialVersion: string): string {
   return `${credentialVersion}:settled:`;
 }

@@ -179,3 +179,27 @@ function configurationWithoutSocket(): string {
   writeFileSync(path, stringify(configuration));
   return path;
 }
+
+it('a proving login that says nothing of the PIN leaves it undecided, however often it is asked, until an operator logs in', async () => {
+  const before = wrongLogins();
+  // The first login is with the old PIN, the second one proves the new one.
+  made.fault(0).obey('C_Login after 1 times 1 rv 0x5');
+  const pin = newPin();
+  for (let again = 0; again < 2; again += 1) {
+    expect(await rotate({ key_store_password: pin })).toMatchObject({
+      ...{ pending_member_name: 'a', members: phases('CHANGING', 'NEW', 'NEW') },
+    });
+  }
+  expect(wrongLogins().map((count, index) => count - (before[index] ?? 0))).toEqual([1, 0, 0]);
+  await client.call('UpdateCustomKeyStore', { custom_key_store_id: made.storeId, key_store_password: pin });
+  expect(await rotate()).toMatchObject(complete);
+});
+
+it('a member that lied in a rotation that was given up is not lost in the next one', async () => {
+  const before = wrongLogins();
+  made.fault(0).obey('C_SetPIN pretend');
+  for (let rotation = 0; rotation < 2; rotation += 1) await expect(rotate()).rejects.toThrow('did not change it');
+  made.fault(0).heal();
+  expect(await rotate()).toMatchObject(complete);
+  expect(wrongLogins().map((count, index) => count - (before[index] ?? 0))).toEqual([2, 0, 0]);
+});

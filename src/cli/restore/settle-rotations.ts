@@ -51,7 +51,7 @@ async function settle(on: Settling, member: PinRotationMember): Promise<void> {
 
 /** `unknown`: the member could not be asked. */
 async function tryPin(
-  { tools, sources, cluster, store }: Settling,
+  { tools, sources, cluster, store, rotation }: Settling,
   { memberName, round }: PinRotationMember,
   sealed: SealedPin,
 ): Promise<'accepted' | 'refused' | 'unknown'> {
@@ -59,7 +59,7 @@ async function tryPin(
   if (configured.length === 0) return 'unknown';
   const { pin, credentialVersion: ownVersion } = unsealedPin(sources.sealer, sealed);
   // In its own name a refusal would outlast the change that gives the token this PIN.
-  const credentialVersion = settledVersionOf(ownVersion, round);
+  const credentialVersion = settledVersionOf(ownVersion, rotation, round);
   const names = namesOfPin(sources.sealer, cluster.id, pin, store, [credentialVersion]);
   const clusters = new OperatorClusters({ ...tools, catalog: underAllNames(tools.catalog, [names]) });
   try {

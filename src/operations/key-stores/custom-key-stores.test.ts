@@ -259,14 +259,20 @@ describe('update', () => {
     ['NETWORK_ERRORS', true, 'CUSTOM_KEY_STORE_INVALID_STATE'],
   ] as const)('a member that answers %s leaves the password as it is', async (errorCode, transient, code) => {
     const customKeyStoreId = await connectedStore();
-    fixture.pinTrials.failure = { memberName: 'one', errorCode, transient, cause: undefined };
+    fixture.pinTrials.failure = { memberName: 'one', errorCode, isWrongPin: false, transient, cause: undefined };
     await expect(setPassword(customKeyStoreId)).rejects.toMatchObject({ code, retryable: transient });
     expect(await storedStore(customKeyStoreId)).toMatchObject({ passwordVersion: 1 });
   });
 
   test('the same password has the same name at every trial, another one has another', async () => {
     const customKeyStoreId = await connectedStore();
-    fixture.pinTrials.failure = { memberName: 'one', errorCode: 'INVALID_CREDENTIALS', transient: false, cause: '' };
+    fixture.pinTrials.failure = {
+      memberName: 'one',
+      errorCode: 'INVALID_CREDENTIALS',
+      isWrongPin: false,
+      transient: false,
+      cause: '',
+    };
     for (const password of ['password2', 'password2', 'password3'])
       await expect(setPassword(customKeyStoreId, password)).rejects.toThrow();
     const [first, again, other] = fixture.pinTrials.trials.map(({ credentialVersion }) => credentialVersion);
