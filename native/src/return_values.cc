@@ -89,7 +89,7 @@ constexpr ReturnValue kTable[] = {
     row("CKR_OBJECT_HANDLE_INVALID", CKR_OBJECT_HANDLE_INVALID, kInternal, {transient, countsAgainstBreaker, objectLost}),
     row("CKR_OPERATION_ACTIVE", CKR_OPERATION_ACTIVE, kInternal, {transient, poisonsSession, operationActive}),
     row("CKR_OPERATION_NOT_INITIALIZED", CKR_OPERATION_NOT_INITIALIZED, kInternal, {transient, poisonsSession}),
-    row("CKR_PIN_INCORRECT", CKR_PIN_INCORRECT, kState, {}),
+    row("CKR_PIN_INCORRECT", CKR_PIN_INCORRECT, kState, {}, LoginOutcome::kWrong),
     row("CKR_PIN_INVALID", CKR_PIN_INVALID, kState, {}),
     row("CKR_PIN_LEN_RANGE", CKR_PIN_LEN_RANGE, kState, {}),
     row("CKR_PIN_EXPIRED", CKR_PIN_EXPIRED, kState, {transient, poisonsMember, countsAgainstBreaker}, LoginOutcome::kExpired),
@@ -185,6 +185,8 @@ const char* nameOf(LoginOutcome outcome) {
   switch (outcome) {
     case LoginOutcome::kRefused:
       return "refused";
+    case LoginOutcome::kWrong:
+      return "wrong";
     case LoginOutcome::kNotJudged:
       return "not-judged";
     case LoginOutcome::kUnknown:

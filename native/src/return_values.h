@@ -13,6 +13,8 @@ enum class LoginOutcome {
   /// The token judged the PIN, or may have. The default for every value, because a wrong PIN is tried once
   /// (invariant 7).
   kRefused,
+  /// The token judged the PIN: it has another one.
+  kWrong,
   /// No token, session or library was there to judge it, or another login was in the way.
   kNotJudged,
   /// The device failed before or after it judged the PIN: only the token's flags say which.

@@ -13,20 +13,24 @@ export interface LoginAnswer {
   attempt: 'failed' | 'not-tried' | 'unknown';
   /** Worth retrying without an operator. */
   transient: boolean;
+  /** The token has said that it has another PIN. */
+  isWrongPin: boolean;
 }
 
 /** The failure passes by itself, and no PIN was judged. */
-const away: LoginAnswer = { errorCode: 'NETWORK_ERRORS', attempt: 'not-tried', transient: true };
+const away: LoginAnswer = { errorCode: 'NETWORK_ERRORS', attempt: 'not-tried', transient: true, isWrongPin: false };
 
 const byOperator = (errorCode: ConnectionErrorCode): LoginAnswer => ({
   errorCode,
   attempt: 'not-tried',
   transient: false,
+  isWrongPin: false,
 });
 
 const answers: Record<NativeLoginOutcome, LoginAnswer> = {
   // A wrong PIN is tried once (invariant 7).
-  refused: { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed', transient: false },
+  refused: { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed', transient: false, isWrongPin: false },
+  wrong: { errorCode: 'INVALID_CREDENTIALS', attempt: 'failed', transient: false, isWrongPin: true },
   'not-judged': away,
   // The token's own flags show whether it judged the PIN.
   unknown: { ...away, attempt: 'unknown' },

@@ -3,9 +3,6 @@ import { loginAnswer } from './login-answers.js';
 import type { NativeFailure, NativeTokenInfo } from './native.js';
 import type { ReturnValues } from './return-values.js';
 
-/** CKR_PIN_INCORRECT, PKCS#11 v2.40 §5.1.5: the only answer that says that the token has another PIN. */
-const pinIncorrect = 0xa0;
-
 /** A token's names and flags, as they are when a PIN is about to be tried. */
 export type AttemptedToken = Pick<NativeTokenInfo, 'label' | 'serialNumber' | 'flags'>;
 
@@ -61,8 +58,8 @@ export function memberOpenError(
   const told = (errorCode: ConnectionErrorCode, transient: boolean, isWrongPin = false) =>
     new MemberOpenError(errorCode, transient, failure.message, { cause: failure, token, isWrongPin });
   if (failure.kind === 'rv' && failure.functionName === 'C_Login') {
-    const { errorCode, transient } = loginAnswer(returnValues(failure.rv));
-    return told(errorCode, transient, failure.rv === pinIncorrect);
+    const { errorCode, transient, isWrongPin } = loginAnswer(returnValues(failure.rv));
+    return told(errorCode, transient, isWrongPin);
   }
   if (failure.kind === 'token-missing') return told('CLUSTER_NOT_FOUND', true);
   if (failure.kind === 'module') return told('INTERNAL_ERROR', true);

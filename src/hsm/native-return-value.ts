@@ -3,13 +3,14 @@
 /**
  * What a return value means as an answer of `C_Login` (PKCS#11 v2.40 §5.6).
  * - `refused`: the token judged the PIN, or may have. Every value that is not named below has this outcome.
+ * - `wrong`: the token judged the PIN, and has another one: CKR_PIN_INCORRECT alone says so.
  * - `not-judged`: no token, session or library could have judged it, or another login stood in the way.
  * - `unknown`: the device failed, before it judged the PIN or after that.
  * - `expired`: the PIN was right, and has expired.
  * - `locked`: the token is locked, and judges no PIN.
  * - `no-pin`: the token has no user PIN yet.
  */
-export type NativeLoginOutcome = 'refused' | 'not-judged' | 'unknown' | 'expired' | 'locked' | 'no-pin';
+export type NativeLoginOutcome = 'refused' | 'wrong' | 'not-judged' | 'unknown' | 'expired' | 'locked' | 'no-pin';
 
 /** One row of the table of return values (`native/src/return_values.h`): the columns that TypeScript asks for. */
 export interface NativeReturnValue {
