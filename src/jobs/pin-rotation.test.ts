@@ -284,11 +284,30 @@ describe('a member that does not change its PIN', () => {
 });
 
 test('a password that an operator sets ends the rotation', async () => {
-  const change = { name: undefined, clusterId: undefined, password: sealed('by hand', 2), passwordVersion: 2 };
+  const [rotation] = await catalog.listPinRotations();
+  const change = {
+    name: undefined,
+    clusterId: undefined,
+    password: sealed('by hand', 2),
+    passwordVersion: 2,
+    rotation,
+  };
   expect(await catalog.updateStore(place.customKeyStoreId, ['CONNECTED'], change)).toBe('updated');
   expect(await catalog.listPinRotations()).toEqual([]);
   expect(await advance()).toBeUndefined();
   expect(pins()).toEqual(memberNames.map(() => oldPin));
+});
+
+test('a password that was tried before the rotation began, or before it went on, does not end it', async () => {
+  const untried = { name: undefined, clusterId: undefined, password: sealed('by hand', 2), passwordVersion: 2 };
+  expect(await catalog.updateStore(place.customKeyStoreId, ['CONNECTED'], untried)).toBe('wrong-state');
+  const [rotation] = await catalog.listPinRotations();
+  tokens.token('b').isAway = true;
+  await advance();
+  expect(await catalog.updateStore(place.customKeyStoreId, ['CONNECTED'], { ...untried, rotation })).toBe(
+    'wrong-state',
+  );
+  expect(await phases()).toEqual({ a: 'new', b: 'old', c: 'new' });
 });
 
 test('a rotation for a version that has passed is not begun', async () => {

@@ -1,6 +1,7 @@
 import type { Eventual } from '../calls/eventual.js';
 import type { Scope } from '../calls/scope.js';
 import type { ConnectionState, SealedPassword, StoreRecord } from './store.js';
+import type { PinRotation } from './pin-rotation.js';
 import type { ConnectionErrorCode } from '../clusters/hsm-cluster.js';
 
 /** The port to the durable record of custom key stores. The promises of `keys/catalog.ts` hold here too. */
@@ -55,6 +56,11 @@ export interface StoreChange {
    * first, it is not, and the answer is `wrong-state`: the sealed password could never be opened.
    */
   passwordVersion?: number | undefined;
+  /**
+   * The open rotation of the store's PIN when the password was tried, which it ends; left out: there was none. If the catalog
+   * has another one, or this one has gone on, the answer is `wrong-state`: members may have a PIN that is nowhere else.
+   */
+  rotation?: PinRotation | undefined;
 }
 
 /**

@@ -37,6 +37,30 @@ export async function hasPinRotation(
   return (await findRow(transaction, customKeyStoreId)) !== undefined;
 }
 
+/** Whether the store's rotation is exactly this one, and no member has gone on since it was read; undefined: it has none. */
+export async function isAt(
+  transaction: Transaction<CatalogSchema>,
+  customKeyStoreId: string,
+  rotation: PinRotation | undefined,
+): Promise<boolean> {
+  const row = await findRow(transaction, customKeyStoreId);
+  if (row === undefined || rotation === undefined) return row === rotation;
+  const rows = await transaction
+    .selectFrom('pin_rotation_members')
+    .selectAll()
+    .where('custom_key_store_id', '=', customKeyStoreId)
+    .orderBy('member_name')
+    .execute();
+  const { passwordVersion, startedDate, members } = rotationRecord(row, rows.map(memberRecord));
+  const stateOf = (of: Pick<PinRotation, 'passwordVersion' | 'startedDate' | 'members'>): string =>
+    JSON.stringify([
+      of.passwordVersion,
+      of.startedDate,
+      of.members.map((each) => [each.memberName, each.phase, each.round]),
+    ]);
+  return stateOf({ passwordVersion, startedDate, members }) === stateOf(rotation);
+}
+
 function begin(database: CatalogDatabase, rotation: PinRotation, present?: DefaultPinRecord): Promise<boolean> {
   const { customKeyStoreId, clusterId, passwordVersion, password, startedDate, members } = rotation;
   return database.write(async (transaction) => {

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { KeyStoreCatalog, StoreChange } from '../keystores/catalog.js';
 import type { ConnectionState, SealedPassword, StoreRecord } from '../keystores/store.js';
 import { type CatalogDatabase, UniqueConstraintError } from './database.js';
-import { endPinRotation, hasPinRotation } from './pin-rotations.js';
+import { endPinRotation, hasPinRotation, isAt } from './pin-rotations.js';
 import { passwordColumns, storeRow } from './rows.js';
 import type { CatalogSchema, StoreRow } from './schema.js';
 
@@ -46,7 +46,10 @@ export function updateStore(
       if (movesAway(store, change) && (await hasKeys(transaction, customKeyStoreId))) return 'has-keys';
       // Members may have the new PIN of a rotation already: only a password that an operator sets replaces both.
       if (movesAway(store, change) && (await hasPinRotation(transaction, customKeyStoreId))) return 'wrong-state';
-      if (change.password !== undefined) await endPinRotation(transaction, customKeyStoreId);
+      if (change.password !== undefined) {
+        if (!(await isAt(transaction, customKeyStoreId, change.rotation))) return 'wrong-state';
+        await endPinRotation(transaction, customKeyStoreId);
+      }
       const columns = changedColumns(store, change);
       if (Object.keys(columns).length === 0) return 'updated';
       await transaction

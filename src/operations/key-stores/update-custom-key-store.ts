@@ -19,6 +19,7 @@ import {
 } from '../../keystores/connection-state.js';
 import type { ClusterDescription } from '../../clusters/hsm-cluster.js';
 import { checkPassword, sealPassword, trialVersionOf, unsealPassword } from '../../keystores/password.js';
+import type { PinRotation } from '../../keystores/pin-rotation.js';
 import type { SealedPassword, StoreRecord } from '../../keystores/store.js';
 import { isTrustAnchorOf } from './trust-anchor.js';
 
@@ -74,13 +75,19 @@ async function applyUpdate(
   const moves = cloudHsmClusterId !== undefined && cloudHsmClusterId !== store.clusterId;
   const { keyStorePassword } = request;
   const isConnected = store.connectionState === 'CONNECTED';
-  if (keyStorePassword !== undefined && isConnected) await requireAccepted(core, store, keyStorePassword, deadlineMs);
+  // Before the trial: what a rotation changes during it, the trial has not seen.
+  const rotation = keyStorePassword === undefined ? undefined : await openRotation(core, store);
+  // The PIN of a rotation that members have begun may be their only one, so no untried password replaces it.
+  const isBegun = rotation?.members.some(({ phase }) => phase === 'new' || phase === 'changing') === true;
+  if (keyStorePassword !== undefined && (isConnected || isBegun))
+    await requireAccepted(core, store, keyStorePassword, deadlineMs);
   const password = keyStorePassword === undefined && !moves ? undefined : reseal(core, store, request);
   const change = {
     name,
     clusterId: cloudHsmClusterId,
     password,
     passwordVersion: password === undefined ? undefined : store.passwordVersion + 1,
+    rotation,
   };
   // An unchecked password is not set on a store that has been connected meanwhile.
   const inStates = command === 'set-password' ? [store.connectionState] : statesAllowing(command);
@@ -90,6 +97,14 @@ async function applyUpdate(
   if (outcome === 'wrong-state') throw await refusal(core, store, command);
   if (outcome === 'name-in-use') throw storeNameInUse(name ?? store.name);
   if (outcome === 'cluster-in-use') throw clusterInUse(cloudHsmClusterId ?? store.clusterId);
+}
+
+async function openRotation(
+  { pinRotationCatalog }: KeyStoreAdministration,
+  { customKeyStoreId }: StoreRecord,
+): Promise<PinRotation | undefined> {
+  const rotations = await pinRotationCatalog.listPinRotations();
+  return rotations.find((rotation) => rotation.customKeyStoreId === customKeyStoreId);
 }
 
 /** The part of a request's time in which members are asked: the rest is for the answer. */
@@ -120,8 +135,8 @@ async function requireAccepted(
   }
   throw new HoldfastError(
     'CUSTOM_KEY_STORE_INVALID_STATE',
-    `Custom key store ${store.customKeyStoreId} is CONNECTED, and member ${memberName} cannot check the password ` +
-      `(${errorCode}). Nothing was changed. A password is set unchecked while the store is DISCONNECTED.`,
+    `Custom key store ${store.customKeyStoreId} is ${store.connectionState}, and member ${memberName} cannot check the password ` +
+      `(${errorCode}). Nothing was changed. A password is set unchecked only while the store is DISCONNECTED and no member has begun to change its PIN.`,
     { cause, retryable: transient },
   );
 }
