@@ -1,7 +1,7 @@
-import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { localError } from './exit-codes.js';
 
-/** A new file for a PIN, of the caller alone. It is made before the PIN is: a PIN that cannot be kept is not set. */
+/** A new file for a PIN, of the caller alone. It is made before the PIN is: where no file can be made, no PIN is set. */
 export class PinFile implements Disposable {
   readonly #path: string;
   readonly #descriptor: number;
@@ -20,7 +20,8 @@ export class PinFile implements Disposable {
   /** On disk when this returns. @throws CliError */
   write(pin: Uint8Array): void {
     try {
-      writeSync(this.#descriptor, pin);
+      // All of it: one write may take a part.
+      writeFileSync(this.#descriptor, pin);
       fsyncSync(this.#descriptor);
       this.#isWritten = true;
     } catch (cause) {

@@ -42,7 +42,7 @@ const workShare = 0.8;
  * @throws CUSTOM_KEY_STORE_NOT_FOUND, CUSTOM_KEY_STORE_INVALID_STATE (not connected; another rotation; a member that
  *   refused the change before any had made it), VALIDATION
  */
-async function rotatePin(
+export async function rotatePin(
   core: KeyStoreAdministration,
   { request }: { request: RotatePinRequest },
   context: RequestContext,
@@ -50,13 +50,13 @@ async function rotatePin(
   try {
     requireRandomPin(request);
     const { store, ofDefault } = await storeOf(core, context, request.customKeyStoreId);
-    const rotation =
-      (await openRotation(core, store, request.keyStorePassword)) ??
-      newPinRotation(core, store, request.keyStorePassword);
+    const open = await openRotation(core, store, request.keyStorePassword);
+    const rotation = open ?? newPinRotation(core, store, request.keyStorePassword);
     if (request.dryRun === true) return report(rotation);
     await requireConnected(core, context, store);
-    // Harmless if it has begun already.
-    await core.pinRotationCatalog.beginPinRotation(rotation, ofDefault);
+    // Two calls may come to this at once. The PIN of the second is on no member, and must not be shown as if it were.
+    if (open === undefined && !(await core.pinRotationCatalog.beginPinRotation(rotation, ofDefault)))
+      throw begunMeanwhile(store);
     const nowMs = core.clock.monotonicMs();
     const failure = await core.pinRotations.advance(
       store.customKeyStoreId,
@@ -133,8 +133,20 @@ async function outcome(
   if (open !== undefined) return { ...report(open), ...(failure && { pendingMemberName: failure.memberName }) };
   const current = await findSealedPin({ ...core.keyStoreCatalog, ...core.pinRotationCatalog }, store.customKeyStoreId);
   if (current?.passwordVersion !== begun.passwordVersion) throw notChanged(store, failure);
+  const pin = new Secret(unsealPassword(core.passwordSealer, begun));
+  try {
+    // An update that ended the rotation may have the same version.
+    if (!isPasswordOf(core.passwordSealer, current, pin)) throw begunMeanwhile(store);
+  } finally {
+    pin.destroy();
+  }
   const members = begun.members.map(({ memberName }) => ({ memberName, phase: 'NEW' as const }));
   return { complete: true, members };
+}
+
+function begunMeanwhile({ customKeyStoreId }: SealedPin): HoldfastError {
+  const message = `Another call has changed the PIN of key store ${customKeyStoreId}, or began to. Try again.`;
+  return new HoldfastError('CUSTOM_KEY_STORE_INVALID_STATE', message, { retryable: true });
 }
 
 function notChanged(store: SealedPin, failure: PinTrialFailure | undefined): HoldfastError {
