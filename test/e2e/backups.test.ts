@@ -103,7 +103,7 @@ test('a copy that was read counts in the report of a key until the operator says
   expect(deleted.stdout).toContain('a copy may exist');
   const report = await run('key-report', keyId);
   expect(report.stdout).toContain(`may be in ${name as string}`);
-  expect(report.stdout).toContain('it was read before, so a copy may exist');
+  expect(report.stdout).toMatch(/it was read before, .*so a copy may exist/);
   expect((await run('delete', id as string, '--gone')).exitCode).toBe(0);
   expect((await run('key-report', keyId)).stdout).not.toContain(name as string);
 });
