@@ -81,10 +81,11 @@ describe('if it is on', () => {
     ['random', 'C_GenerateRandom', random],
   ] as const)('%s is answered while the slow member is still working', async (_name, functionName, operation) => {
     slow.obey(`${functionName} hang`);
-    // One of the two goes to the slow member first.
-    await operation();
-    await operation();
-    await waitFor(() => expect(inside(functionName)).toBeGreaterThan(0));
+    // One of two goes to the slow member first, or of some more on a busy machine.
+    await waitFor(async () => {
+      await operation();
+      expect(inside(functionName)).toBeGreaterThan(0);
+    });
     expect(fixture.events).not.toContain('suspended slow');
     expect(fixture.events).not.toContain('quarantined slow');
     slow.heal();
