@@ -33,6 +33,7 @@ async function start({ addonPath, libraryPath, environment, tokenLabel, pin, loc
     id: bytes(material.id),
     label: material.label,
     extractable: false,
+    canaryMac: null,
     canaryNonce: bytes(material.canaryNonce),
     canaryCiphertext: bytes(material.canaryCiphertext),
     canaryAdditionalData: bytes(material.canaryAdditionalData),

@@ -42,6 +42,7 @@ async function makeMaterial({ pool, member }) {
     id,
     label: 'key',
     extractable: false,
+    canaryMac: null,
     canaryNonce: value.nonce,
     canaryCiphertext: value.ciphertext,
     canaryAdditionalData: bytes(''),
