@@ -81,7 +81,7 @@ export class PinScenario implements CrashScenario {
     const child = spawn(process.execPath, given, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     const exit = once(child, 'exit');
     this.#child = child;
-    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+    const [{ port }] = (await beforeExit(once(child, 'message'), exit)) as [{ port: number }];
     const client = deployment.client(port, 'operator');
     await eventually(async () => {
       if (!(await this.#made.isWhole(client))) throw new Error('not yet');
@@ -93,7 +93,7 @@ export class PinScenario implements CrashScenario {
     // A server that dies answers nothing, and one whose program died says that it is not complete.
     await client.call('RotatePin', request).catch(() => undefined);
     client.close();
-    const said = await Promise.race([exit, this.#say({})]);
+    const said = await Promise.race([exit, this.#say({}).catch(() => exit)]);
     const commits = 'commits' in said ? said.commits : undefined;
     if (commits !== undefined && this.#armed === undefined) this.#commits = commits;
     child.kill('SIGKILL');
@@ -216,7 +216,7 @@ export class PinScenario implements CrashScenario {
     const answer = once(child, 'message');
     // One that has died answers nothing.
     child.send(message, () => undefined);
-    const [said] = (await answer) as [{ commits: Commit[] }];
+    const [said] = (await beforeExit(answer, once(child, 'exit'))) as [{ commits: Commit[] }];
     return said;
   }
 
@@ -228,4 +228,12 @@ export class PinScenario implements CrashScenario {
       database.close();
     }
   }
+}
+
+/** @throws if the process ends before it answers: it would be waited for in vain */
+async function beforeExit<T>(answer: Promise<T>, exit: Promise<unknown>): Promise<T> {
+  const ended = exit.then((): never => {
+    throw new Error('The process has ended.');
+  });
+  return Promise.race([answer, ended]);
 }
