@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { localError } from './exit-codes.js';
 
 /** A new file for a PIN, of the caller alone. It is made before the PIN is: where no file can be made, no PIN is set. */
@@ -23,12 +24,11 @@ export class PinFile implements Disposable {
       // All of it: one write may take a part.
       writeFileSync(this.#descriptor, pin);
       fsyncSync(this.#descriptor);
+      syncFolder(dirname(this.#path));
       this.#isWritten = true;
     } catch (cause) {
-      throw localError(
-        `${this.#path} cannot be written; run the command again with another file while it is open`,
-        cause,
-      );
+      const message = `${this.#path} cannot be written: the PIN was changed, and only the catalog has it`;
+      throw localError(message, cause, 'run the command again with another file: it sets another PIN, and keeps that');
     }
   }
 
@@ -36,5 +36,15 @@ export class PinFile implements Disposable {
   [Symbol.dispose](): void {
     closeSync(this.#descriptor);
     if (!this.#isWritten) unlinkSync(this.#path);
+  }
+}
+
+/** Without that a power cut may lose the name of a new file. */
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
