@@ -68,8 +68,8 @@ export class Site {
     await runCeremony([...wrapped.members, vault], 2, wrapped.deployment.defaultCluster);
     site.#write('vault.pin', vaultPin);
     const { pin } = wrapped.deployment.defaultCluster;
-    for (const { name } of [...wrapped.members, vault]) site.#write(`${name}.so`, `so-${pin}`);
-    for (const { name } of wrapped.members) site.#write(`${name}.user`, pin);
+    for (const { name } of [...wrapped.members, vault]) site.#write(`${name}.so.pin`, `so-${pin}`);
+    for (const { name } of wrapped.members) site.#write(`${name}.user.pin`, pin);
     return site;
   }
 
@@ -173,8 +173,11 @@ export class Site {
   answers(members: readonly string[]): string[] {
     return [
       '--unattested',
-      ...members.flatMap((name) => ['--so-pin-file', `${name}=${name}.so`]),
-      ...members.flatMap((name) => ['--user-pin-file', `${name}=${name === 'vault' ? 'vault.pin' : `${name}.user`}`]),
+      ...members.flatMap((name) => ['--so-pin-file', `${name}=${name}.so.pin`]),
+      ...members.flatMap((name) => [
+        '--user-pin-file',
+        `${name}=${name === 'vault' ? 'vault.pin' : `${name}.user.pin`}`,
+      ]),
     ];
   }
 
